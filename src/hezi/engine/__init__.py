@@ -1,0 +1,1 @@
+"""The facade: Docker's policies and defaults over the mechanisms below."""

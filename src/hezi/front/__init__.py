@@ -1,0 +1,1 @@
+"""The front ends: they translate and print, never decide."""

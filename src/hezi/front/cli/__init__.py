@@ -1,0 +1,1 @@
+"""The docker-shaped command line, one file per verb."""

@@ -1,0 +1,1 @@
+"""Images and layers as immutable values; tar and compression."""

@@ -1,0 +1,1 @@
+"""The kernel as typed Python: no policy, no OCI."""

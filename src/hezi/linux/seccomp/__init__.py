@@ -1,0 +1,1 @@
+"""Seccomp filters: assembler, Docker's profile semantics, loading."""

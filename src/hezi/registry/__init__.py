@@ -1,0 +1,1 @@
+"""Distribution client: authentication, resolving, pulling, pushing."""

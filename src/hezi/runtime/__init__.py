@@ -1,0 +1,1 @@
+"""OCI runtime spec to a plan of small operations to a running box."""

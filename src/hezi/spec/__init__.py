@@ -1,0 +1,1 @@
+"""OCI documents, digests, references and platforms: pure data, no I/O."""
