@@ -1,0 +1,199 @@
+"""The facade: one object through which the command line, scripts and servers use hezi.
+
+    >>> import hezi
+    >>> engine = hezi.Engine()
+    >>> engine.images.pull("busybox").digest          # doctest: +SKIP
+    >>> engine.run("busybox", ["echo", "hi"]).stdout  # doctest: +SKIP
+    b'hi\\n'
+
+Making an :class:`Engine` touches nothing: directories, database and heavy imports come with the first use. An engine
+may be used from several threads; it never forks the calling process, changes its directory, its umask or its signals.
+"""
+
+from __future__ import annotations
+
+from hezi.engine.paths import Paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Any
+
+    from hezi.engine.request import RunRequest
+    from hezi.engine.results import (
+        ImageSummary,
+        NoticeCallback,
+        ProgressCallback,
+        PulledImage,
+        RemovedImages,
+        RunResult,
+        Version,
+    )
+    from hezi.engine.run import Running
+
+
+class Engine:
+    """Images and containers below one root directory.
+
+    :param root: where images and containers are kept; default ``$HEZI_ROOT``, then ``/var/lib/hezi``.
+    :param runroot: what need not outlive a boot; default ``$HEZI_RUNROOT``, then ``/run/hezi``.
+    """
+
+    def __init__(self, root: str | None = None, runroot: str | None = None) -> None:
+        self.paths = Paths.choose(root, runroot)
+        self.images = Images(self.paths)
+        self.system = System(self.paths)
+
+    def run(
+        self,
+        image: str,
+        command: Sequence[str] = (),
+        *,
+        input: bytes | None = None,  # noqa: A002 - the name that subprocess.run has taught everybody
+        timeout: float | None = None,
+        **options: object,
+    ) -> RunResult:
+        """Run a program in a new container, wait for its end, and return what it wrote.
+
+        The container is removed afterwards unless ``remove=False`` is given.
+
+        :param input: bytes for the program's standard input; without it the program reads end-of-file at once.
+        :param timeout: seconds; the container is killed then.
+        :param options: any field of :class:`hezi.engine.request.RunRequest` (``env``, ``user``, ``workdir``,
+            ``volume`` ...); a list or, for ``K=V`` things, a dict is taken where the field is a tuple.
+        :raises hezi.Error: the container could not be started, or ``timeout`` passed (kind ``timeout``).
+        """
+        from hezi.engine import api
+
+        return api.run(self.paths, image, command, input, timeout, options)
+
+    def start(
+        self,
+        request: RunRequest,
+        *,
+        stdin: int | None = None,
+        stdout: int = 1,
+        stderr: int = 2,
+        console_size: tuple[int, int] | None = None,
+        notice: NoticeCallback | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Running:
+        """Start what ``request`` describes and return it running; :meth:`Running.wait` then moves the bytes.
+
+        The program has started (execve succeeded) when this returns.
+
+        :param stdin: descriptor to read the program's input from, used with ``request.interactive``; not closed.
+        :param stdout: descriptor for its output; with ``request.tty`` all output goes here; not closed.
+        :param stderr: descriptor for its errors; not closed.
+        :param console_size: (rows, columns) of the pseudo-terminal before the first instruction.
+        :param notice: called with single lines meant for the user's standard error.
+        :param progress: called with the steps of the pull, when one is needed.
+        :raises hezi.Error: kinds ``command-not-found`` (exit code 127), ``not-executable`` (126), all others (125).
+        """
+        from hezi.engine import run
+
+        return run.start(
+            self.paths,
+            request,
+            run.Streams(stdin, stdout, stderr, console_size),
+            run.Callbacks(notice, progress),
+        )
+
+    def plan(self, request: RunRequest, *, notice: NoticeCallback | None = None) -> list[str]:
+        """Return the operations that running ``request`` would execute, one line each; nothing is started.
+
+        :raises hezi.Error: as :meth:`start`; the image must be in the store (or be pulled by ``request.pull``).
+        """
+        from hezi.engine import run
+
+        return run.plan_lines(self.paths, request, run.Callbacks(notice, None))
+
+    def close(self) -> None:
+        """Give up the database and descriptors; the engine may be used again."""
+        self.images.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Images:
+    """The images of an engine: :meth:`pull`, :meth:`list`, :meth:`get`, :meth:`remove`."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    def pull(self, name: str, *, platform: str | None = None, progress: ProgressCallback | None = None) -> PulledImage:
+        """Bring an image from its registry into the store; layers that are here already are not fetched.
+
+        :param name: ``[REGISTRY[:PORT]/]NAME[:TAG|@DIGEST]``.
+        :param platform: ``linux/arm64/v8``; default is this machine's.
+        :param progress: called with :class:`hezi.engine.results.Progress`, from any thread but never twice at once.
+        :raises hezi.Error: not found, unauthorized, unavailable, exhausted, corrupt, no space, ...
+        """
+        from hezi.engine import pull
+
+        return pull.pull(self._paths, name, platform=platform, progress=progress)
+
+    def pull_all(
+        self, name: str, *, platform: str | None = None, progress: ProgressCallback | None = None
+    ) -> tuple[PulledImage, ...]:
+        """Bring every tag of a repository (``pull --all-tags``)."""
+        from hezi.engine import pull
+
+        return pull.pull_all(self._paths, name, platform=platform, progress=progress)
+
+    def list(self, name: str | None = None, *, all_names: bool = True) -> tuple[ImageSummary, ...]:
+        """Return the images of the store, newest first.
+
+        :param name: only this repository (``busybox``) or name (``busybox:latest``), as ``images NAME``.
+        :param all_names: False leaves out images that no name points to.
+        """
+        from hezi.engine import images
+
+        return images.summaries(self._paths, name, all_names=all_names)
+
+    def get(self, name: str) -> ImageSummary:
+        """Return one image by name, id or unique prefix of an id.
+
+        :raises hezi.Error: there is none (``not-found``), or the prefix fits several (``invalid``).
+        """
+        from hezi.engine import images
+
+        return images.get(self._paths, name)
+
+    def remove(self, name: str, *, force: bool = False) -> RemovedImages:
+        """Remove a name, and the image itself with its last name.
+
+        :raises hezi.Error: there is none (``not-found``); a container uses it or it has several names (``conflict``).
+        """
+        from hezi.engine import images
+
+        return images.remove(self._paths, name, force=force)
+
+    def close(self) -> None:
+        """Nothing is held between calls; here for symmetry with :meth:`Engine.close`."""
+
+
+class System:
+    """The machine as hezi sees it."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    def info(self) -> dict[str, Any]:
+        """Return kernel features, cgroup layout, driver and counts, as ``hezi info`` shows them (JSON-able)."""
+        from hezi.engine import info
+
+        return info.info(self._paths)
+
+    def version(self) -> Version:
+        """Return the versions of hezi, Python and the kernel."""
+        from hezi.engine import info
+
+        return info.version()

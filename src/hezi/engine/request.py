@@ -1,0 +1,70 @@
+"""What a caller asks for when a program is to run in a box: docker's run options in a neutral form.
+
+The command line, the Python API and later the REST front end all fill this in. Values that have a syntax of their own
+(``-v``, ``--mount``, ``--ulimit``, ``--device`` ...) stay text here; the parsers next to this module read them, so that
+every front end accepts the same and refuses the same with the same words.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class RunRequest(NamedTuple):
+    """Everything that ``run`` can be told. Each default means "not given"; ``None`` and ``""`` may differ.
+
+    Lists keep the order in which they were given. Names are those of docker's long options.
+    """
+
+    image: str
+    command: tuple[str, ...] = ()
+    # the process
+    entrypoint: str | None = None  # "" resets the image's, which None leaves alone
+    env: tuple[str, ...] = ()  # "K=V", or "K" for the caller's value
+    env_file: tuple[str, ...] = ()  # paths of the caller
+    workdir: str | None = None
+    user: str | None = None  # name|uid[:group|gid]
+    group_add: tuple[str, ...] = ()
+    interactive: bool = False
+    tty: bool = False
+    init: bool = False
+    stop_signal: str | None = None
+    ulimit: tuple[str, ...] = ()  # type=soft[:hard]
+    oom_score_adj: int | None = None
+    detach_keys: str | None = None
+    sig_proxy: bool = True
+    # the container
+    name: str | None = None
+    remove: bool = False
+    hostname: str | None = None
+    domainname: str | None = None
+    label: tuple[str, ...] = ()
+    label_file: tuple[str, ...] = ()
+    annotation: tuple[str, ...] = ()
+    cidfile: str | None = None
+    # files
+    read_only: bool = False
+    volume: tuple[str, ...] = ()  # -v [SOURCE:]DESTINATION[:OPTIONS]
+    mount: tuple[str, ...] = ()  # --mount type=...,source=...,target=...
+    tmpfs: tuple[str, ...] = ()  # DESTINATION[:OPTIONS]
+    shm_size: str | None = None
+    device: tuple[str, ...] = ()  # HOST[:CONTAINER[:rwm]]
+    # what it may do
+    privileged: bool = False
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    security_opt: tuple[str, ...] = ()
+    sysctl: tuple[str, ...] = ()  # name=value
+    pids_limit: int | None = None  # -1 or 0: unlimited
+    # namespaces; None is the default of each
+    network: str | None = None
+    pid: str | None = None
+    ipc: str | None = None
+    uts: str | None = None
+    userns: str | None = None
+    cgroupns: str | None = None
+    cgroup_parent: str | None = None
+    # the image
+    platform: str | None = None
+    pull: str = "missing"  # always | missing | never
+    quiet: bool = False  # no pull output
