@@ -1,0 +1,125 @@
+"""hezi in a root of its own: the command, the library, and the traces that either may leave."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Result(NamedTuple):
+    """What a command left behind it, as text."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Hezi:
+    """An isolated installation: its own root, run root and home."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.root = directory / "root"
+        self.runroot = directory / "run"
+        self.home = directory / "home"
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("HEZI_")},
+            "HEZI_ROOT": str(self.root),
+            "HEZI_RUNROOT": str(self.runroot),
+            "HOME": str(self.home),
+            "PYTHONPATH": str(REPOSITORY / "src"),
+            "PYTHONDONTWRITEBYTECODE": "",
+            "LC_ALL": "C.UTF-8",
+        }
+
+    def argv(self, *args: str) -> list[str]:
+        return [sys.executable, "-m", "hezi", *args]
+
+    def run(
+        self,
+        *args: str,
+        input: str | bytes = b"",
+        timeout: float = 120,
+        env: dict[str, str] | None = None,
+        check: bool = False,
+        prefix: tuple[str, ...] = (),
+    ) -> Result:
+        """Run ``hezi ARGS`` to its end.
+
+        :param prefix: a program and its options to run it under (strace, setpriv, ...).
+        :param check: fail the test when the exit code is not 0.
+        """
+        data = input.encode() if isinstance(input, str) else input
+        done = subprocess.run(
+            [*prefix, *self.argv(*args)],
+            input=data,
+            capture_output=True,
+            timeout=timeout,
+            env={**self.env, **(env or {})},
+            check=False,
+        )
+        result = Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+        if check:
+            assert result.code == 0, f"hezi {' '.join(args)}: exit code {result.code}\n{result.stdout}{result.stderr}"
+        return result
+
+    def popen(self, *args: str, prefix: tuple[str, ...] = (), **options: Any) -> subprocess.Popen[bytes]:
+        """Start ``hezi ARGS``; the caller ends it (or the fixture does)."""
+        options.setdefault("stdin", subprocess.DEVNULL)
+        options.setdefault("stdout", subprocess.PIPE)
+        options.setdefault("stderr", subprocess.PIPE)
+        options["env"] = {**self.env, **options.get("env", {})}
+        return subprocess.Popen([*prefix, *self.argv(*args)], **options)
+
+    def engine(self) -> Any:
+        """Return the library's Engine on the same root."""
+        from hezi.engine.engine import Engine
+
+        return Engine(root=str(self.root), runroot=str(self.runroot))
+
+    def processes(self) -> list[str]:
+        """Return "pid command" of every process that was started with our root in its environment, or runs in it."""
+        wanted = f"HEZI_ROOT={self.root}\0".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                mine = wanted in (entry / "environ").read_bytes() + b"\0"
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            except OSError:
+                continue
+            if mine and int(entry.name) != os.getpid():
+                found.append(f"{entry.name} {command}")
+        return found
+
+    def mounts(self) -> list[str]:
+        """Return the mount points of this mount namespace that our directories have a part in."""
+        with open("/proc/self/mountinfo") as file:
+            return [line.rstrip() for line in file if str(self.directory) in line]
+
+    def clean_up(self) -> None:
+        """End what still runs and unmount what is still mounted, so that the directory can be removed."""
+        for line in self.processes():
+            try:
+                os.kill(int(line.split()[0]), signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        for line in reversed(self.mounts()):
+            subprocess.run(["umount", "--lazy", line.split()[4]], capture_output=True, check=False)
+
+
+def wait_until(condition: Any, *, timeout: float = 10, every: float = 0.05) -> bool:
+    """Return True as soon as ``condition()`` is true, False when it was not within ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(every)
+    return bool(condition())
