@@ -22,7 +22,7 @@ BANNED_ON_THE_RUN_PATH = {
 # The packages that `hezi run` of an image that is already here goes through.
 RUN_PATH = [
     "hezi.front.cli.main",
-    "hezi.front.cli.run",
+    "hezi.front.cli.verbs.run",
     "hezi.engine.engine",
     "hezi.store.images",
     "hezi.store.content",
