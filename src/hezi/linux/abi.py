@@ -267,7 +267,7 @@ class _Path(ctypes.c_char_p):
         return ctypes.c_char_p.from_param(None if value is None else encode_path(value))
 
 
-def error(call: str, number: int, path: object = None, detail: str = "") -> OSError:
+def error(number: int, call: str, path: object = None, detail: str = "") -> OSError:
     """Make the OSError of a failed call: errno, "call: text", path.
 
     :param detail: what else is known, put behind the text.
@@ -300,7 +300,7 @@ _COLUMN = {"x86_64": 0, "aarch64": 1}.get(_MACHINE) if sys.maxsize > 2**32 else 
 
 def _unsupported(name: str) -> Callable[..., int]:
     def call(*args: object) -> int:
-        raise error(name, _errno.ENOSYS, detail=f"hezi has no system call numbers for {_MACHINE} in {sys.maxsize=:#x}")
+        raise error(_errno.ENOSYS, name, detail=f"hezi has no system call numbers for {_MACHINE} in {sys.maxsize=:#x}")
 
     return call
 
@@ -322,7 +322,7 @@ def _syscall(
 
     def check(result: Any, _function: object, args: tuple[Any, ...]) -> Any:
         if result == -1:
-            raise error(name, ctypes.get_errno(), _named(args[1:], names))
+            raise error(ctypes.get_errno(), name, _named(args[1:], names))
         return result
 
     function.errcheck = check
