@@ -301,7 +301,7 @@ def setxattr_fd(fd: int, name: str | bytes, value: bytes, flags: int = 0) -> Non
     """Set an extended attribute of the file behind a descriptor, which may be an O_PATH one.
 
     The kernel sets attributes by descriptor only on files opened for reading or writing; setxattrat(2) with
-    AT_EMPTY_PATH says EBADF to O_PATH as fsetxattr(2) does (Linux 6.18). So an O_PATH descriptor goes through a verified
+    AT_EMPTY_PATH says EBADF to O_PATH as fsetxattr(2) does (Linux 6.18). So an O_PATH one goes through a verified
     /proc/self/fd; the magic link of a symbolic link's descriptor leads to the link itself, not to its target.
 
     What the kernel allows: ``user.*`` on regular files and directories only (EPERM on links and devices), ``trusted.*``
