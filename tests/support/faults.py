@@ -34,7 +34,7 @@ def exchanging(first: Path, second: Path) -> Iterator[None]:
     finally:
         racer.kill()
         racer.wait()
-        racer.stdout.close()  # type: ignore[union-attr] # checked above
+        racer.stdout.close()
 
 
 def failing(syscall: str, error: str, *, when: str = "1+", path: str | None = None) -> tuple[str, ...]:

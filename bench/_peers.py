@@ -1,0 +1,221 @@
+"""The engines that are measured, each with a store of its own below a scratch directory.
+
+A peer that cannot run here (not installed, or refused by this kernel's cgroup layout) says why and is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import _harness as harness
+
+from tests.support.needs import SEARCH_PATH, find_tool
+
+ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith("HEZI_")}, "PATH": SEARCH_PATH}
+
+
+class PeerError(RuntimeError):
+    """A peer did not do what it was asked to; the text is what it wrote."""
+
+
+def check(argv: Sequence[str], environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment or ENVIRONMENT
+    )
+    if done.returncode:
+        raise PeerError(f"{' '.join(argv)}: exit code {done.returncode}: {done.stderr.strip()[-500:]}")
+
+
+class Hezi:
+    """hezi itself, as installed next to the interpreter that runs the benchmark."""
+
+    name = "hezi"
+
+    def __init__(self, scratch: Path) -> None:
+        self.directory = scratch / "hezi"
+        script = Path(sys.executable).with_name("hezi")
+        self._argv = [str(script)] if script.exists() else [sys.executable, "-m", "hezi"]
+        self.environment = {
+            **ENVIRONMENT,
+            "HEZI_ROOT": str(self.directory / "root"),
+            "HEZI_RUNROOT": str(self.directory / "run"),
+        }
+        if not script.exists():
+            self.environment["PYTHONPATH"] = str(harness.REPOSITORY / "src")
+
+    def version(self) -> str:
+        import hezi
+
+        return hezi.__version__
+
+    def argv(self, *args: str) -> list[str]:
+        return [*self._argv, *args]
+
+    def pull(self, reference: str) -> None:
+        check(self.argv("pull", "-q", reference), self.environment)
+
+    def run(self, *args: str) -> None:
+        check(self.argv("run", "--rm", "--network", "none", *args), self.environment)
+
+    def close(self) -> None:
+        return
+
+
+class Podman:
+    """podman with cgroupfs and runc, which run on every cgroup layout."""
+
+    name = "podman"
+
+    def __init__(self, scratch: Path) -> None:
+        self.directory = scratch / "podman"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        policy = self.directory / "policy.json"
+        policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+        self._policy = policy
+        self._argv = [
+            "podman", "--root", str(self.directory / "root"), "--runroot", str(self.directory / "run"),
+            "--tmpdir", str(self.directory / "tmp"), "--storage-driver", "overlay",
+            "--cgroup-manager", "cgroupfs", "--runtime", "runc", "--events-backend", "none",
+        ]  # fmt: skip
+
+    def version(self) -> str:
+        return _output("podman", "--version").removeprefix("podman version ") + ", " + _output("runc", "--version")
+
+    def pull(self, reference: str) -> None:
+        check([*self._argv, "pull", "-q", "--tls-verify=false", f"--signature-policy={self._policy}", reference])
+
+    def run(self, *args: str) -> None:
+        check([*self._argv, "run", "--rm", "--network", "none", *args])
+
+    def close(self) -> None:
+        subprocess.run([*self._argv, "rm", "--all", "--force"], capture_output=True, check=False)
+        for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+            point = line.split()[4]
+            if point.startswith(str(self.directory)):
+                subprocess.run(["umount", "--lazy", point], capture_output=True, check=False)
+
+
+class Docker:
+    """docker with a daemon of its own: own data, sockets and containerd, no bridge, no firewall rules."""
+
+    name = "docker"
+
+    def __init__(self, scratch: Path) -> None:
+        self.directory = scratch / "docker"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._socket = f"unix://{self.directory / 'docker.sock'}"
+        self._daemon = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        argv = [
+            "setpriv", "--pdeathsig", "TERM", "dockerd",
+            "--data-root", str(self.directory / "data"), "--exec-root", str(self.directory / "exec"),
+            "--pidfile", str(self.directory / "docker.pid"), "--host", self._socket, "--storage-driver", "overlay2",
+            "--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
+        ]  # fmt: skip
+        log = open(self.directory / "log", "wb")  # noqa: SIM115 - the daemon keeps it
+        with log:
+            daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=ENVIRONMENT)
+        deadline = time.monotonic() + 40
+        while daemon.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(PeerError):
+                check([*self._command(), "version"])
+                return daemon
+            time.sleep(0.2)
+        daemon.kill()
+        daemon.wait()
+        raise PeerError("dockerd did not start: " + (self.directory / "log").read_text()[-800:])
+
+    def _command(self) -> list[str]:
+        return ["docker", "--host", self._socket]
+
+    def version(self) -> str:
+        return json.loads(_output(*self._command(), "version", "--format", "{{json .Server.Version}}"))
+
+    def pull(self, reference: str) -> None:
+        check([*self._command(), "pull", "-q", reference])
+
+    def run(self, *args: str) -> None:
+        check([*self._command(), "run", "--rm", "--network", "none", *args])
+
+    def close(self) -> None:
+        self._daemon.terminate()
+        try:
+            self._daemon.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._daemon.kill()
+            self._daemon.wait()
+
+
+class Runtime:
+    """An OCI runtime run on a bundle: no image store, no engine; the floor for what is inside."""
+
+    def __init__(self, scratch: Path, name: str, rootfs: Path) -> None:
+        self.name = f"{name} run (bundle)"
+        self._program = name
+        self.directory = scratch / f"bundle-{name}"
+        self.directory.mkdir(parents=True)
+        check(["sh", "-c", f"cd {self.directory} && {name} spec"])
+        path = self.directory / "config.json"
+        spec = json.loads(path.read_text())
+        spec["process"].update(terminal=False, args=["/bin/busybox", "true"])
+        spec["root"] = {"path": str(rootfs), "readonly": False}
+        path.write_text(json.dumps(spec))
+        self._extra = ["--cgroup-manager=disabled"] if name == "crun" else []
+        self._state = self.directory / "state"
+
+    def version(self) -> str:
+        return _output(self._program, "--version")
+
+    def run(self, *_args: str) -> None:
+        argv = [self._program, *self._extra, "--root", str(self._state), "run", "-b", str(self.directory)]
+        check([*argv, f"hezi-bench-{os.getpid()}"])
+
+    def close(self) -> None:
+        return
+
+
+@contextlib.contextmanager
+def started(scratch: Path, *kinds: type) -> Iterator[list[Hezi | Podman | Docker]]:
+    """The peers that can be started here, in the order asked for; each tells its version."""
+    peers: list[Hezi | Podman | Docker] = []
+    with contextlib.ExitStack() as stack:
+        for kind in kinds:
+            program = "dockerd" if kind is Docker else kind.name
+            if kind is not Hezi and find_tool(program) is None:
+                print(f"{kind.name}: not installed, left out")
+                continue
+            try:
+                peer = kind(scratch)
+            except PeerError as error:
+                print(f"{kind.name}: left out: {error}")
+                continue
+            stack.callback(peer.close)
+            peers.append(peer)
+            print(f"{peer.name} {peer.version()}")
+        yield peers
+
+
+@contextlib.contextmanager
+def scratch_directory() -> Iterator[Path]:
+    """A directory below the one that TMPDIR (or /var/tmp) names: on a disk, as real stores are."""
+    import tempfile
+
+    path = Path(tempfile.mkdtemp(prefix="hezi-bench-", dir=os.environ.get("TMPDIR", "/var/tmp")))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _output(*argv: str) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    return done.stdout.strip().partition("\n")[0]
