@@ -1,8 +1,9 @@
 """The pull of a 1 GB image with 39,000 files from a registry on loopback, by hezi, podman and docker.
 
 The image is synthetic and the same every time: most files small, half compressible, as in a distribution; two layers.
-It is made once and kept in the tests' cache. Each pull goes to a new, empty store, and nothing is deleted before all of them are measured: ext4 makes files up to ten
-times slower for minutes after a mass deletion, which would punish whoever comes next.
+It is made once and kept in the tests' cache. Each pull goes to a new, empty store, and nothing is deleted before all of
+them are measured: ext4 makes files up to ten times slower for minutes after a mass deletion, which would punish whoever
+comes next.
 
 usage: python bench/pull.py [ROUNDS]    (root; needs about 3 GB of disk for each engine and round)
 """
