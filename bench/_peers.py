@@ -6,13 +6,14 @@ A peer that cannot run here (not installed, or refused by this kernel's cgroup l
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import _harness as harness
@@ -26,9 +27,21 @@ class PeerError(RuntimeError):
     """A peer did not do what it was asked to; the text is what it wrote."""
 
 
-def check(argv: Sequence[str], environment: dict[str, str] | None = None) -> None:
+def check(
+    argv: Sequence[str], environment: dict[str, str] | None = None, before: Callable[[], None] | None = None
+) -> None:
+    """Run ``argv``; ``before`` runs in the child first.
+
+    :raises PeerError: it failed.
+    """
     done = subprocess.run(
-        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment or ENVIRONMENT
+        argv,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment or ENVIRONMENT,
+        preexec_fn=before,
     )
     if done.returncode:
         raise PeerError(f"{' '.join(argv)}: exit code {done.returncode}: {done.stderr.strip()[-500:]}")
@@ -93,7 +106,21 @@ class Podman:
         check([*self._argv, "pull", "-q", "--tls-verify=false", f"--signature-policy={self._policy}", reference])
 
     def run(self, *args: str) -> None:
-        check([*self._argv, "run", "--rm", "--network", "none", *args])
+        # podman's own default limits may be more than root may give here.
+        check(
+            [
+                *self._argv,
+                "run",
+                "--rm",
+                "--network",
+                "none",
+                "--ulimit",
+                "nofile=1024:1024",
+                "--ulimit",
+                "nproc=1024:1024",
+                *args,
+            ]
+        )
 
     def close(self) -> None:
         subprocess.run([*self._argv, "rm", "--all", "--force"], capture_output=True, check=False)
@@ -169,18 +196,42 @@ class Runtime:
         spec["process"].update(terminal=False, args=["/bin/busybox", "true"])
         spec["root"] = {"path": str(rootfs), "readonly": False}
         path.write_text(json.dumps(spec))
-        self._extra = ["--cgroup-manager=disabled"] if name == "crun" else []
         self._state = self.directory / "state"
+        self._namespace = _without_unified_cgroup() if name == "crun" else None
 
     def version(self) -> str:
         return _output(self._program, "--version")
 
     def run(self, *_args: str) -> None:
-        argv = [self._program, *self._extra, "--root", str(self._state), "run", "-b", str(self.directory)]
-        check([*argv, f"hezi-bench-{os.getpid()}"])
+        argv = [self._program, "--root", str(self._state), "run", "-b", str(self.directory)]
+        check([*argv, f"hezi-bench-{os.getpid()}"], before=self._namespace)
 
-    def close(self) -> None:
-        return
+
+def _without_unified_cgroup() -> Callable[[], None] | None:
+    """Return what a child calls to enter a mount namespace that looks like plain cgroup v1; None where that is moot.
+
+    crun refuses hybrid hosts; without the v2 mount it runs, and it is wanted as the floor.
+    """
+    unified = "/sys/fs/cgroup/unified"
+    if not os.path.ismount(unified):
+        return None
+    holder = subprocess.Popen(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", f"umount {unified}; echo; exec sleep 86400"],
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    namespace = os.open(f"/proc/{holder.pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    setns = ctypes.CDLL(None, use_errno=True).setns
+
+    def enter() -> None:
+        if setns(namespace, 0):
+            raise OSError(ctypes.get_errno(), "setns")
+
+    return enter
 
 
 @contextlib.contextmanager
