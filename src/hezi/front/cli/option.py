@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Check = Callable[[str], object]
 
 # Kinds that may be given several times and keep every value, in order.
-MANY = frozenset({"list", "map", "ulimit", "mount", "filter", "strings"})
+MANY = frozenset({"list", "map", "ulimit", "mount", "network", "filter", "strings"})
 
 
 class Option:

@@ -245,4 +245,5 @@ READERS: dict[str, Callable[[str], object]] = {
     "duration": duration,
     "decimal": nano_cpus,
     "ulimit": ulimit,
+    "limit": byte_count_or_unlimited,
 }

@@ -1,0 +1,134 @@
+"""Every command of docker, and hezi's own: built, another spelling of a built one, or refused by name."""
+
+from __future__ import annotations
+
+# path -> (module below hezi.front.cli.verbs, heading in the help, one line)
+BUILT = {
+    "run": ("run", "Common Commands", "Run a program in a new container"),
+    "pull": ("pull", "Common Commands", "Get an image from a registry"),
+    "images": ("images", "Common Commands", "List images"),
+    "rmi": ("rmi", "Common Commands", "Remove one or more images"),
+    "version": ("version", "Common Commands", "Show the versions of hezi, Python and the kernel"),
+    "info": ("info", "Common Commands", "Show what the machine offers and what hezi uses"),
+    "completion": ("completion", "Commands", "Print the completion script for a shell"),
+    "help": ("help", "Commands", "Show help for a command"),
+    "container run": ("run", "", "Run a program in a new container"),
+    "image pull": ("pull", "", "Get an image from a registry"),
+    "image ls": ("images", "", "List images"),
+    "image rm": ("rmi", "", "Remove one or more images"),
+    "system info": ("info", "", "Show what the machine offers and what hezi uses"),
+}
+
+# Other spellings, as docker resolves them before it prints anything.
+SPELLINGS = {
+    "image list": "image ls",
+    "image remove": "image rm",
+    "container list": "container ls",
+    "container ps": "container ls",
+    "container remove": "container rm",
+}
+
+# group -> one line
+GROUPS = {
+    "container": "Manage containers",
+    "image": "Manage images",
+    "system": "Manage hezi",
+    "builder": "Manage builds",
+    "checkpoint": "Manage checkpoints",
+    "config": "Manage Swarm configs",
+    "context": "Manage contexts",
+    "manifest": "Manage image manifests",
+    "network": "Manage networks",
+    "node": "Manage Swarm nodes",
+    "plugin": "Manage plugins",
+    "secret": "Manage Swarm secrets",
+    "service": "Manage Swarm services",
+    "stack": "Manage Swarm stacks",
+    "swarm": "Manage Swarm",
+    "trust": "Manage trust on images",
+    "trust key": "Manage signing keys",
+    "trust signer": "Manage signers",
+    "volume": "Manage volumes",
+}
+
+CONTAINERS = "it comes with containers that outlive the command (create, start, ps, logs, exec), the next part"
+IMAGES = "it comes with the rest of the image commands"
+NETWORKS = "it comes with the network part"
+BUILDS = "it comes with the build part"
+NO_SWARM = "hezi has no swarm mode and manages one machine"
+NO_DAEMON = "hezi has no daemon, so there is nothing to choose or connect to"
+NO_PLUGINS = "hezi has no plugins"
+NO_TRUST = "hezi does no Notary signing; images are verified by digest"
+
+# reason -> {group: names}; the group "" holds the names without one
+PLANNED = {
+    CONTAINERS: {
+        "": "attach commit cp create diff events exec export inspect kill logs pause port ps rename restart rm start"
+        " stats stop top unpause update wait",
+        "container": "attach commit cp create diff exec export inspect kill logs ls pause port prune rename restart rm"
+        " start stats stop top unpause update wait",
+        "system": "events",
+        "volume": "create inspect ls list prune rm remove update",
+    },
+    IMAGES: {
+        "": "history import load login logout push save search tag",
+        "image": "history import inspect load prune push save tag",
+        "system": "df prune",
+        "manifest": "annotate create inspect push rm",
+    },
+    NETWORKS: {"network": "connect create disconnect inspect ls list prune rm remove"},
+    BUILDS: {"": "build", "image": "build", "builder": "build prune"},
+}
+REFUSED = {
+    NO_SWARM: {
+        "config": "create inspect ls list rm remove",
+        "node": "demote inspect ls list promote ps rm remove update",
+        "secret": "create inspect ls list rm remove",
+        "service": "create inspect logs ls list ps rm remove rollback scale update",
+        "stack": "config deploy up ls list ps rm remove down services",
+        "swarm": "ca init join join-token leave unlock unlock-key update",
+    },
+    NO_DAEMON: {"context": "create export import inspect ls list rm remove show update use", "system": "dial-stdio"},
+    NO_PLUGINS: {"plugin": "create disable enable inspect install ls list push rm remove set upgrade"},
+    NO_TRUST: {
+        "trust": "inspect revoke sign",
+        "trust key": "generate load",
+        "trust signer": "add remove",
+    },
+    "hezi has no checkpoints": {"checkpoint": "create ls list rm remove"},
+}
+
+
+def names_in(group: str) -> tuple[str, ...]:
+    """Return the names of the built commands of a group ("" for those without one), sorted."""
+    prefix = f"{group} " if group else ""
+    found = (path[len(prefix) :] for path in BUILT if path.startswith(prefix))
+    return tuple(sorted(name for name in found if " " not in name))
+
+
+def planned_in(group: str) -> tuple[str, ...]:
+    """Return the names of the commands of a group that are to be built, sorted."""
+    return tuple(sorted(name for groups in PLANNED.values() for name in groups.get(group, "").split()))
+
+
+def refusal(path: str) -> str | None:
+    """Return why a command of docker is refused, as two parts of a message; None when it is no command of docker."""
+    group, _, name = path.rpartition(" ")
+    for reason, groups in PLANNED.items():
+        if name in groups.get(group, "").split():
+            return f"'{path}' is not built yet: {reason}"
+    for reason, groups in REFUSED.items():
+        if name in groups.get(group, "").split():
+            return f"'{path}' is refused: {reason}"
+    return None
+
+
+def group_refusal(path: str) -> str | None:
+    """Return why a group is refused when nothing of it is built; None when something is, or there is no such group."""
+    if path not in GROUPS or names_in(path):
+        return None
+    for reasons, text in ((PLANNED, "is not built yet"), (REFUSED, "is refused")):
+        for reason, groups in reasons.items():
+            if any(group == path or group.startswith(path + " ") for group in groups):
+                return f"'{path}' {text}: {reason}"
+    return None

@@ -1,0 +1,21 @@
+"""Why a flag of docker is refused: the end of a sentence that starts with the flag."""
+
+from __future__ import annotations
+
+CONTAINERS = "comes with containers that outlive the command, which is not built yet"
+HEALTH = "comes with health checks, which are not built yet"
+LOGS = "comes with log files of containers, which are not built yet"
+NETWORK = "needs the network part, which is not built yet"
+LIMITS = "comes with resource limits, which are not built yet"
+VOLUMES = "comes with the volume commands, which are not built yet"
+IMAGES = "comes with the rest of the image commands, which is not built yet"
+TEMPLATES = "comes with Go templates and JSON output, which are not built yet"
+TRUST = "is refused: hezi does no Notary verification, it verifies images by digest"
+WINDOWS = "is refused: it is for Windows containers"
+RUNTIME = "is refused: hezi is its own runtime"
+NO_DAEMON = "is refused: hezi has no daemon and no API socket"
+GPUS = "is refused: hezi does not set up GPUs; pass the devices by --device"
+KERNEL = "is refused: the kernel no longer offers it"
+LINKS = "is refused: links are docker's legacy; it comes with named networks, if at all"
+STORAGE = "is refused: the overlay driver takes no options per container"
+ATTACH = "comes with attach, which is not built yet; -i passes standard input on"

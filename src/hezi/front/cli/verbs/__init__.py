@@ -1,0 +1,1 @@
+"""One file per command: its table (``VERB``) and what it does (``call``)."""

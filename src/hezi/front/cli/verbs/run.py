@@ -1,0 +1,212 @@
+"""``hezi run``: the table of its options, and the way from them to a running program."""
+
+from __future__ import annotations
+
+from hezi.front.cli import refusals as why
+from hezi.front.cli import values
+from hezi.front.cli.option import Option, Verb, refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hezi.engine.request import RunRequest
+    from hezi.front.cli.parser import Parsed
+    from hezi.front.cli.session import Session
+
+
+def _plan_form(text: str) -> str:
+    if text not in {"text", "json"}:
+        message = 'must be "text" or "json"'
+        raise ValueError(message)
+    return text
+
+
+_PROCESS = (
+    Option("entrypoint", help="Program to start instead of the image's ENTRYPOINT"),
+    Option(
+        "env",
+        "list",
+        "Set an environment variable (NAME=value, or NAME to pass on your own)",
+        short="e",
+        check=values.env,
+    ),
+    Option("env-file", "list", "Read environment variables from a file"),
+    Option("group-add", "list", "Additional groups of the process"),
+    Option("init", "bool", "Run a small PID 1 that forwards signals and reaps orphans"),
+    Option("interactive", "bool", "Keep standard input open", short="i"),
+    Option("oom-score-adj", "int", "How readily the kernel kills it when memory is short (-1000 to 1000)"),
+    Option("stop-signal", help="Signal that asks the program to stop"),
+    Option("tty", "bool", "Give the program a terminal", short="t"),
+    Option("ulimit", "ulimit", "Resource limit of the process (type=soft[:hard])"),
+    Option("user", help="User name or id, with an optional group (name|uid[:group|gid])", short="u"),
+    Option("workdir", help="Working directory inside the container", short="w"),
+)
+_CONTAINER = (
+    Option("annotation", "map", "Add an annotation (key=value), passed on in the OCI configuration"),
+    Option("cidfile", help="Write the container's id to a file, which must not exist"),
+    Option("detach-keys", help='Keys that leave a terminal (default "ctrl-p,ctrl-q")'),
+    Option("domainname", help="NIS domain name"),
+    Option("hostname", help="Host name", short="h"),
+    Option("label", "list", "Set a label (key=value)", short="l", check=values.label),
+    Option("label-file", "list", "Read labels from a file"),
+    Option("name", help="Name of the container"),
+    Option(
+        "plan",
+        "string",
+        "Print the operations that would be executed, and start nothing (text|json)",
+        check=_plan_form,
+        bare="text",
+        choices=("text", "json"),
+    ),
+    Option("platform", help="Platform of the image (os/arch[/variant])"),
+    Option(
+        "pull", help='When to pull the image ("always", "missing", "never")', choices=("always", "missing", "never")
+    ),
+    Option("quiet", "bool", "Say nothing about the pull", short="q"),
+    Option("rm", "bool", "Remove the container when the program has ended"),
+    Option("sig-proxy", "bool", "Pass signals on to the program (default true)"),
+)
+_FILES = (
+    Option("device", "list", "Add a device of the host (HOST[:CONTAINER[:rwm]])"),
+    Option("mount", "mount", "Mount something (type=bind|volume|tmpfs,source=...,target=...)"),
+    Option("read-only", "bool", "Make the root file system read-only"),
+    Option("shm-size", "bytes", "Size of /dev/shm"),
+    Option("tmpfs", "list", "Mount a tmpfs (DIRECTORY[:OPTIONS])"),
+    Option("volume", "list", "Mount a directory of the host or a volume ([SOURCE:]DIRECTORY[:OPTIONS])", short="v"),
+)
+_RIGHTS = (
+    Option("cap-add", "list", "Add a capability"),
+    Option("cap-drop", "list", "Drop a capability"),
+    Option("cgroup-parent", help="Control group to make the container's own in"),
+    Option("cgroupns", help="Control group namespace (host|private)", choices=("host", "private")),
+    Option("ipc", help="IPC namespace (private|none|host)"),
+    Option("network", "network", "Network (none|host)", choices=("none", "host")),
+    Option("net", "network"),
+    Option("pid", help="PID namespace (host)", choices=("host",)),
+    Option("pids-limit", "int", "Most processes (-1 for no limit; default 2048)"),
+    Option("privileged", "bool", "Give all capabilities and devices"),
+    Option("security-opt", "list", "no-new-privileges, seccomp=unconfined|FILE, systempaths=unconfined"),
+    Option("sysctl", "map", "Set a kernel parameter of the container's namespaces (name=value)", check=values.sysctl),
+    Option("userns", help="User namespace (host)", choices=("host",)),
+    Option("uts", help="UTS namespace (host)", choices=("host",)),
+)
+_LATER = (
+    *refused(why.CONTAINERS, "detach:bool:d volumes-from:list stop-timeout:int restart:string=no|"),
+    *refused(
+        why.HEALTH,
+        "health-cmd health-interval:duration health-retries:int health-start-interval:duration"
+        " health-start-period:duration health-timeout:duration no-healthcheck:bool",
+    ),
+    *refused(why.LOGS, "log-driver log-opt:list"),
+    *refused(
+        why.NETWORK,
+        "add-host:list dns:list dns-opt:list dns-option:list dns-search:list expose:list ip ip6 link-local-ip:list"
+        " mac-address net-alias:list network-alias:list publish:list:p publish-all:bool:P",
+    ),
+    *refused(
+        why.LIMITS,
+        "blkio-weight:uint16 blkio-weight-device:list cpu-period:int cpu-quota:int cpu-rt-period:int"
+        " cpu-rt-runtime:int cpu-shares:int:c cpus:decimal cpuset-cpus cpuset-mems device-cgroup-rule:list"
+        " device-read-bps:list device-read-iops:list device-write-bps:list device-write-iops:list memory:bytes:m"
+        " memory-reservation:bytes memory-swap:limit memory-swappiness:int oom-kill-disable:bool",
+    ),
+    *refused(why.VOLUMES, "volume-driver:string=local"),
+    *refused(why.LINKS, "link:list"),
+    *refused(why.GPUS, "gpus"),
+    *refused(why.RUNTIME, "runtime"),
+    *refused(why.NO_DAEMON, "use-api-socket:bool"),
+    *refused(why.KERNEL, "kernel-memory:bytes"),
+    *refused(why.STORAGE, "storage-opt:list"),
+    *refused(why.TRUST, "disable-content-trust:bool=true"),
+    *refused(
+        why.WINDOWS, "isolation:string=default cpu-count:int cpu-percent:int io-maxbandwidth:bytes io-maxiops:uint"
+    ),
+    Option("attach", "list", short="a", check=values.stream, refusal=why.ATTACH),
+)
+
+VERB = Verb(
+    "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    "Run a program in a new container",
+    options=(*_PROCESS, *_CONTAINER, *_FILES, *_RIGHTS, *_LATER),
+    arguments=(1, None),
+    interspersed=False,
+    failure=125,
+).documented(
+    ("run --rm busybox echo hello", "One program; its exit code is hezi's"),
+    ("run -it --rm debian:bookworm bash", "A shell on your terminal"),
+    ("run --rm -v /srv/data:/data:ro -w /data busybox ls", "A directory of the host, read-only"),
+    ("run --plan busybox true", "What would be done, step by step, with the origin of each value"),
+    spellings=("container run", "run"),
+    notes="Exit codes:\n"
+    "  125 hezi failed, 126 the program cannot be executed, 127 it is not there,\n"
+    "  128+n signal n ended it; all others are the program's own.",
+)
+
+
+def call(session: Session, parsed: Parsed) -> int:
+    """Start the program, or print the plan."""
+    request = build_request(parsed)
+    if parsed.given("plan"):
+        return _plan(session, request, as_json=parsed.text("plan") == "json")
+    from hezi.front.cli import foreground
+
+    return foreground.run(session, request)
+
+
+def build_request(parsed: Parsed) -> RunRequest:
+    """Turn the flags into the engine's request.
+
+    :raises hezi.errors.Error: a combination that hezi does not do.
+    """
+    from hezi.engine.request import RunRequest
+
+    image, *command = parsed.args
+    shm_size = parsed.number("shm-size")
+    # Every text, list and switch has its option's name in the request; the rest is set by hand.
+    fields: dict[str, object] = {
+        "image": image,
+        "command": tuple(command),
+        "network": _network(parsed),
+        "remove": parsed.flag("rm"),
+        "sig_proxy": parsed.flag("sig-proxy", default=True),
+        "shm_size": None if shm_size is None else str(shm_size),
+        "pull": _pull(parsed),
+    }
+    for option in VERB.options:
+        field = option.name.replace("-", "_")
+        if option.refusal is None and field in RunRequest._fields and field not in fields and parsed.given(option.name):
+            value = parsed.values[option.name]
+            fields[field] = tuple(value) if isinstance(value, list) else value
+    return RunRequest(**fields)  # type: ignore[arg-type]  # kinds of the table and types of the request agree by test
+
+
+def _pull(parsed: Parsed) -> str:
+    policy = parsed.text("pull")
+    if policy is None:
+        return "missing"
+    if policy not in {"always", "missing", "never"}:
+        from hezi.errors import INVALID, Error
+
+        message = f'invalid pull option: \'{policy}\': must be one of "always", "missing" or "never"'
+        raise Error(INVALID, message)
+    return policy
+
+
+def _network(parsed: Parsed) -> str | None:
+    names = (*parsed.texts("network"), *parsed.texts("net"))
+    if len(names) > 1:
+        from hezi.errors import UNSUPPORTED, Error
+
+        message = f"several networks ({', '.join(names)}) need the network part, which is not built yet"
+        raise Error(UNSUPPORTED, message, hint="give --network once")
+    return names[0] if names else None
+
+
+def _plan(session: Session, request: RunRequest, *, as_json: bool) -> int:
+    lines = session.engine.plan(request, notice=session.notice)
+    if as_json:
+        import json
+
+        print(json.dumps(lines, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(lines))
+    return 0
