@@ -86,7 +86,10 @@ def main() -> None:
     tables = {
         "x86_64": table(X86, "asm/unistd_64.h"),
         "x86": table(X86, "asm/unistd_32.h"),
-        "x32": {name: number & ~X32_BIT for name, number in table(X86, "asm/unistd_x32.h", "-D__X32_SYSCALL_BIT=0x40000000").items()},
+        "x32": {
+            name: number & ~X32_BIT
+            for name, number in table(X86, "asm/unistd_x32.h", "-D__X32_SYSCALL_BIT=0x40000000").items()
+        },
         "aarch64": table(arm64, "asm/unistd.h", "-D__BITS_PER_LONG=64", "-D__aarch64__"),
         "arm": table(arm, "asm/unistd.h", "-D__ARM_EABI__", "-D__arm__", "-U__x86_64__"),
     }
