@@ -20,9 +20,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hezi.linux.seccomp.profile import Resolved, Rule
 
-# Part of the key of cached programs: change it whenever the same profile would compile to something else.
-VERSION = 1
-
 ENOSYS = 38
 UNKNOWN = actions.ERRNO | ENOSYS
 LOW = 0xFFFFFFFF
