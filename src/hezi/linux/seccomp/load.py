@@ -20,6 +20,5 @@ def install(program: bytes, flags: int = 0) -> None:
     listener = abi.SECCOMP_FILTER_FLAG_NEW_LISTENER | abi.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
     if not program or len(program) % 8 or flags & listener:
         # A listener nobody reads would block the first call that asks for it, for ever.
-        call = "seccomp"
-        raise abi.error(call, EINVAL)
+        raise abi.error(EINVAL, "seccomp")
     abi.seccomp_filter(program, flags)

@@ -313,7 +313,7 @@ def _rules(rule: dict[str, Any], where: str, default_errno: int) -> list[Rule]:
         raise _invalid(message)
     verdict = _verdict(rule.get("action"), _errno(rule, "errnoRet", "errno", default_errno), where)
     conditions = [_condition(_object(one, where), where) for one in _list(rule, "args")]
-    indexes = [condition.index for condition in conditions]
+    indexes = [condition.argument for condition in conditions]
     if len(set(indexes)) != len(indexes):
         return [Rule(tuple(names), verdict, (condition,)) for condition in conditions]
     return [Rule(tuple(names), verdict, tuple(conditions))]
