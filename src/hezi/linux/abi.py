@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    Buffer = ctypes.Array[ctypes.c_char]
+
 # --- open flags and *at flags -------------------------------------------------------------------------------------
 # O_PATH and others exist in os, but with an interpreter built against an old libc they may be missing.
 O_PATH = 0o10000000
@@ -388,7 +390,7 @@ sizeof = ctypes.sizeof
 addressof = ctypes.addressof
 
 
-def buffer(data: bytes | int) -> Any:
+def buffer(data: bytes | int) -> Buffer:
     """Give memory the kernel may read and write: a copy of ``data``, or that many zero bytes.
 
     Its address is ``addressof(buffer)``; it lives as long as the object returned. ``bytes(buffer)`` reads it.

@@ -196,7 +196,7 @@ def fs_magic(fd: int) -> int:
     memory = abi.buffer(256)
     abi.fstatfs(fd, abi.addressof(memory))
     # struct statfs begins with the type, a machine word
-    return int.from_bytes(bytes(memory[:8]), "little") & 0xFFFFFFFF
+    return int.from_bytes(memory.raw[:8], "little") & 0xFFFFFFFF
 
 
 def verify_procfs(fd: int) -> None:
@@ -232,6 +232,14 @@ def open_self_fd(proc_fd: int | None = None) -> int:
     finally:
         if proc_fd is None:
             os.close(own)
+
+
+def check_self_fd() -> None:
+    """Check, for a call that knows no directory descriptors, that the name /proc/self/fd leads where it says.
+
+    :raises OSError: EXDEV when something else is mounted there.
+    """
+    os.close(open_self_fd())
 
 
 def reopen(fd: int, flags: int, proc_fd: int | None = None) -> int:
@@ -350,7 +358,7 @@ def mount_id(fd: int) -> int:
     """Give the id of the mount a descriptor is on, as mountinfo shows it (statx(2) STATX_MNT_ID, Linux 5.8)."""
     memory = abi.buffer(256)
     abi.statx(fd, "", abi.AT_EMPTY_PATH, abi.STATX_MNT_ID, abi.addressof(memory))
-    return int.from_bytes(bytes(memory[0x90:0x98]), "little")
+    return int.from_bytes(memory.raw[0x90:0x98], "little")
 
 
 # --- sets of descriptors ----------------------------------------------------------------------------------------------
