@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import faults, images, layout, needs, registry
+from tests.support import console, faults, images, layout, needs, registry
 
 
 def test_unknown_need_is_an_error():
@@ -92,3 +92,26 @@ def test_failpoint_makes_a_system_call_fail(tmp_path: Path):
     )
     assert done.returncode != 0
     assert "No space left" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "same"),
+    [
+        ("a\n", "a\n", True),
+        ("a\n", "b\n", False),
+        ("", "a\n", False),
+        ("A   B\n", "A       B\n", True),
+        ("...\n", "", True),
+        ("...\nend\n", "one\ntwo\nend\n", True),
+        ("sha256:...\n", "sha256:abc\n", True),
+        ("x...z\n", "x\nz\n", False),
+    ],
+)
+def test_output_is_compared_with_dots_for_anything(expected: str, actual: str, same: bool):
+    assert console.matches(expected, actual) is same
+
+
+def test_commands_of_a_document(tmp_path: Path):
+    page = tmp_path / "page.md"
+    page.write_text("# x\n```console\n$ one\nout\n$ two\n```\n```sh\n$ no\n```\n")
+    assert console.commands(page) == [console.Command(3, "one", "out\n"), console.Command(5, "two", "")]
