@@ -28,7 +28,11 @@ def parse_bytes(text: str) -> int:
         if len(unit) > len(ending) and unit.endswith(ending):
             unit = unit[: -len(ending)]
             break
-    if not digits or unit not in _BINARY_UNITS or digits[0] in "+-":
+    whole, _, fraction = digits.partition(".")
+    # float() would take signs, exponents, underscores and other scripts' digits.
+    if unit not in _BINARY_UNITS or not (
+        whole.isascii() and whole.isdigit() and (fraction + "0").isascii() and (fraction + "0").isdigit()
+    ):
         message = f"invalid size: '{text}'"
         raise ValueError(message)
     value = float(digits) * _BINARY_UNITS[unit]
