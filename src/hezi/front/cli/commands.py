@@ -132,3 +132,18 @@ def group_refusal(path: str) -> str | None:
             if any(group == path or group.startswith(path + " ") for group in groups):
                 return f"'{path}' {text}: {reason}"
     return None
+
+
+def find(words: list[str]) -> tuple[str, list[str]]:
+    """Split a command line into the longest path that is a command or group, and the rest.
+
+    The first word is always taken, known or not.
+    """
+    path, count = words[0], 1
+    while path in GROUPS and count < len(words):
+        longer = f"{path} {words[count]}"
+        longer = SPELLINGS.get(longer, longer)
+        if longer not in BUILT and longer not in GROUPS and refusal(longer) is None:
+            break
+        path, count = longer, count + 1
+    return path, words[count:]

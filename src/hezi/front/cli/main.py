@@ -104,7 +104,7 @@ def _take_globals(session: Session, parsed: parser.Parsed) -> int | None:
 
 def _command(session: Session, words: list[str]) -> int:
     """Find the command that ``words`` begin with and call it."""
-    path, rest = _find(words)
+    path, rest = commands.find(words)
     if path in commands.BUILT:
         session.path = f"{session.program} {path}"
         return _call(session, commands.BUILT[path][0], rest)
@@ -118,20 +118,13 @@ def _command(session: Session, words: list[str]) -> int:
         from hezi.front.cli import pages
 
         return pages.print_overview(session.program)
+    try:
+        parser.parse(words[1:], GLOBAL_OPTIONS)  # docker complains about the flag first
+    except parser.UsageError as error:
+        return _misused(session, error, f"{session.program} [OPTIONS] COMMAND [ARG...]")
     errors.line(f"{session.program}: unknown command: {session.program} {path}")
     errors.line(f"\nRun '{session.program} --help' for more information")
     return 1
-
-
-def _find(words: list[str]) -> tuple[str, list[str]]:
-    path, count = words[0], 1
-    while path in commands.GROUPS and count < len(words):
-        longer = f"{path} {words[count]}"
-        longer = commands.SPELLINGS.get(longer, longer)
-        if longer not in commands.BUILT and longer not in commands.GROUPS and commands.refusal(longer) is None:
-            break
-        path, count = longer, count + 1
-    return path, words[count:]
 
 
 def _group(session: Session, path: str, rest: list[str]) -> int:

@@ -131,7 +131,9 @@ class _Parser:
                 if letters[0] == "h":
                     self.deprecated_help = True
                     raise HelpRequested(deprecated=True)
-                message = f"unknown shorthand flag: {values.quote(letters[0], chr(39))} in -{letters}"
+                # Go looks at bytes: of a letter outside ASCII it names the first byte as if it were one.
+                shown = chr(letters[0].encode("utf-8", "surrogateescape")[0])
+                message = f"unknown shorthand flag: {values.quote(shown, chr(39))} in -{letters}"
                 raise UsageError(message)
             if len(letters) > 2 and letters[1] == "=":
                 self._set(option, letters[2:])

@@ -5,8 +5,6 @@ Scripts match on these texts, and people search for them; so they are docker's t
 
 from __future__ import annotations
 
-from hezi._util import size
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +13,8 @@ if TYPE_CHECKING:
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 _ESCAPES = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+_SIZE_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
+_NOT_NUMERIC = "".join(chr(code) for code in range(33, 127) if chr(code) not in "0123456789.")
 _DURATION_UNITS = {
     "ns": 1,
     "us": 1000,
@@ -93,11 +93,25 @@ def uint(text: str) -> int:
 
 
 def byte_count(text: str) -> int:
-    """Read ``64m``, ``1g``, ``512`` (binary units)."""
-    try:
-        return size.parse_bytes(text)
-    except ValueError:
+    """Read ``64m``, ``1g``, ``512``, ``1.5 GiB`` (binary units), with the words of docker's go-units."""
+    split = len(text.rstrip(_NOT_NUMERIC))
+    if not split:
         _wrong(f"invalid size: '{text}'")
+    number, suffix = text[:split], text[split:]
+    if number[-1] == " ":
+        number = number[:-1]
+    try:
+        # float() would take blanks, underscores and words that Go does not.
+        value = float(number if number.strip("+-.0123456789eE") == "" else "?")
+    except ValueError:
+        _wrong(f"strconv.ParseFloat: parsing {quote(number)}: invalid syntax")
+    unit = suffix.lower()
+    if unit not in {"", "b"} and (unit[0] not in _SIZE_UNITS or unit[1:] not in {"", "b", "ib"}):
+        _wrong(f"invalid suffix: '{suffix}'")
+    value *= _SIZE_UNITS.get(unit[:1], 1)
+    if not 0 <= value < 2**63:
+        _wrong(f"invalid size: '{text}'")
+    return int(value)
 
 
 def byte_count_or_unlimited(text: str) -> int:

@@ -19,18 +19,21 @@ VERB = Verb("[command]", "Show help for a command", arguments=(0, None)).documen
 
 def call(session: Session, parsed: Parsed) -> int:
     """Print the page of the named command, or the overview."""
-    path = " ".join(parsed.args)
-    path = commands.SPELLINGS.get(path, path)
-    if not path:
+    found, rest = commands.find(parsed.args) if parsed.args else ("", [])
+    known = found in commands.GROUPS or found in commands.BUILT or commands.refusal(found) is not None
+    if rest and known:
+        errors.line(f"unknown help topic: {' '.join(rest)}")
+        return 1
+    if not found:
         return pages.print_overview(session.program)
-    if path in commands.BUILT:
-        module: Any = __import__(f"hezi.front.cli.verbs.{commands.BUILT[path][0]}", fromlist=["VERB"])
-        return pages.print_verb(session.program, f"{session.program} {path}", module.VERB)
-    refusal = commands.refusal(path) or commands.group_refusal(path)
+    if found in commands.BUILT:
+        module: Any = __import__(f"hezi.front.cli.verbs.{commands.BUILT[found][0]}", fromlist=["VERB"])
+        return pages.print_verb(session.program, f"{session.program} {found}", module.VERB)
+    refusal = commands.refusal(found) or commands.group_refusal(found)
     if refusal is not None:
         errors.line(f"{session.program}: {refusal}")
         return 1
-    if path in commands.GROUPS:
-        return pages.print_group(session.program, path)
-    errors.line(f"unknown help topic: {path}")
+    if found in commands.GROUPS:
+        return pages.print_group(session.program, found)
+    errors.line(f"unknown help topic: {' '.join(parsed.args)}")
     return 1
