@@ -1,0 +1,46 @@
+"""The first process of a box started with ``--init``: it forwards signals, reaps orphans, and ends as its child does."""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+# Raised by a process on itself or by the terminal on a whole group; sent on, they would arrive twice or mean us.
+_OWN = {_signal.SIGCHLD, _signal.SIGTTIN, _signal.SIGTTOU, _signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL}
+
+
+def run(child: int) -> NoReturn:
+    """Serve as process 1 until ``child`` ends, then exit with its code, or 128 and the signal it died of.
+
+    Called with all signals blocked: they are taken one by one, no handler runs. The kernel kills what is left in the
+    process namespace when this process ends (pid_namespaces(7)).
+    """
+    signals = _signal.valid_signals()
+    while True:
+        number = _signal.sigwait(signals)
+        if number == _signal.SIGCHLD:
+            code = _reap(child)
+            if code is not None:
+                os._exit(code)
+        elif number not in _OWN:
+            try:
+                os.kill(child, number)
+            except ProcessLookupError:
+                continue
+
+
+def _reap(child: int) -> int | None:
+    code = None
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return code
+        if pid == 0:
+            return code
+        if pid == child:
+            code = 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

@@ -1,0 +1,164 @@
+"""Operations on namespaces: making and joining them, and what belongs to one as a whole."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+
+import _socket
+
+from hezi.linux import mount, namespaces, prctl
+from hezi.runtime import ops
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+_SIGKILL = 9
+_SIOCGIFFLAGS = 0x8913
+_SIOCSIFFLAGS = 0x8914
+_IFF_UP = 1
+
+
+class JoinNamespace(ops.Operation):
+    """Enter an existing namespace; its handle came with the plan or is opened by its path."""
+
+    __slots__ = ("kind", "path")
+    where: ClassVar[str] = ops.OUTSIDE
+
+    def __init__(self, kind: str, path: bytes) -> None:
+        self.kind = kind
+        self.path = path
+
+    def describe(self) -> str:
+        return f"{self.kind} namespace of {ops.text(self.path)}"
+
+    def execute(self, context: ops.Context) -> None:
+        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            namespaces.setns(fd, namespaces.KINDS[self.kind])
+        finally:
+            os.close(fd)
+
+
+class CloneInit(ops.Operation):
+    """Fork the container's first process into new namespaces.
+
+    It becomes a child of the engine, which alone may wait for it (CLONE_PARENT); this process reports it and ends. The
+    child waits until the engine says go: the engine knows every process before it does anything, so nothing is left
+    behind when the engine gives up, and it can still move it to another cgroup.
+    """
+
+    __slots__ = ("kinds",)
+    where: ClassVar[str] = ops.OUTSIDE
+
+    def __init__(self, kinds: tuple[str, ...]) -> None:
+        self.kinds = kinds
+
+    def describe(self) -> str:
+        return f"new {' '.join(self.kinds)} namespaces" if self.kinds else "no new namespaces"
+
+    def execute(self, context: ops.Context) -> None:
+        flags = namespaces.CLONE_PARENT
+        for kind in self.kinds:
+            flags |= namespaces.KINDS[kind]
+        pid, pidfd = namespaces.clone3(flags)
+        if pid:
+            context.channel.send(("init", pid), (pidfd,))
+            os._exit(0)
+        protect()
+        message, _ = context.channel.receive()
+        if message is None:
+            # The engine gave up, or died before the death signal was armed.
+            os._exit(1)
+
+
+def protect() -> None:
+    """Close this process to others: not dumpable (no ptrace, no /proc/self of it), killed with its parent.
+
+    Both are gone after a change of credentials, and the death signal never comes when the parent died before this
+    call: the caller then finds the line to the engine closed.
+    """
+    prctl.set_dumpable(value=False)
+    prctl.set_pdeathsig(_SIGKILL)
+
+
+class NewCgroupNamespace(ops.Operation):
+    """Make the cgroups this process is in now the roots of all it will see.
+
+    Not part of the clone: the engine may have moved the process meanwhile.
+    """
+
+    __slots__ = ()
+
+    def describe(self) -> str:
+        return "rooted in the cgroups joined so far"
+
+    def execute(self, context: ops.Context) -> None:
+        namespaces.unshare(namespaces.CLONE_NEWCGROUP)
+
+
+class IsolatePropagation(ops.Operation):
+    """Have mounts of the host arrive in the new mount namespace (or not), and none go back."""
+
+    __slots__ = ("propagation",)
+
+    def __init__(self, propagation: str) -> None:
+        self.propagation = propagation
+
+    def describe(self) -> str:
+        return f"/ {self.propagation}"
+
+    def execute(self, context: ops.Context) -> None:
+        kind = mount.MS_PRIVATE if self.propagation == "rprivate" else mount.MS_SLAVE
+        mount.mount(None, b"/", None, mount.MS_REC | kind)
+
+
+class SetHostname(ops.Operation):
+    """Name the UTS namespace."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+
+    def describe(self) -> str:
+        return ops.text(self.name)
+
+    def execute(self, context: ops.Context) -> None:
+        namespaces.sethostname(self.name)
+
+
+class SetDomainname(ops.Operation):
+    """Set the NIS domain of the UTS namespace."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+
+    def describe(self) -> str:
+        return ops.text(self.name)
+
+    def execute(self, context: ops.Context) -> None:
+        namespaces.setdomainname(self.name)
+
+
+class LoopbackUp(ops.Operation):
+    """Switch on the interface ``lo``, which a new network namespace has and leaves down."""
+
+    __slots__ = ()
+
+    def describe(self) -> str:
+        return "lo"
+
+    def execute(self, context: ops.Context) -> None:
+        # netdevice(7): struct ifreq is the name in 16 bytes and a union of 24, here the flags as a short.
+        sock = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+        try:
+            request = struct.pack("16sh22x", b"lo", 0)
+            flags = struct.unpack_from("16sh", fcntl.ioctl(sock.fileno(), _SIOCGIFFLAGS, request))[1]
+            fcntl.ioctl(sock.fileno(), _SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", flags | _IFF_UP))
+        finally:
+            sock.close()

@@ -1,0 +1,245 @@
+"""The part of a plan that puts the tree together: mounts, /dev, cgroup views, volumes."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from hezi import errors
+from hezi.linux import mount
+from hezi.runtime import ops, ops_devices, ops_mounts, targets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hezi.spec.runtime import Device, Mount, Spec
+
+_SET = {
+    "ro": mount.MOUNT_ATTR_RDONLY,
+    "rro": mount.MOUNT_ATTR_RDONLY,
+    "nosuid": mount.MOUNT_ATTR_NOSUID,
+    "nodev": mount.MOUNT_ATTR_NODEV,
+    "noexec": mount.MOUNT_ATTR_NOEXEC,
+    "nosymfollow": mount.MOUNT_ATTR_NOSYMFOLLOW,
+    "nodiratime": mount.MOUNT_ATTR_NODIRATIME,
+    "noatime": mount.MOUNT_ATTR_NOATIME,
+    "strictatime": mount.MOUNT_ATTR_STRICTATIME,
+    "relatime": mount.MOUNT_ATTR_RELATIME,
+}
+_CLEAR = {
+    "rw": mount.MOUNT_ATTR_RDONLY,
+    "suid": mount.MOUNT_ATTR_NOSUID,
+    "dev": mount.MOUNT_ATTR_NODEV,
+    "exec": mount.MOUNT_ATTR_NOEXEC,
+    "symfollow": mount.MOUNT_ATTR_NOSYMFOLLOW,
+    "diratime": mount.MOUNT_ATTR_NODIRATIME,
+    "atime": mount.MOUNT_ATTR_NOATIME,
+}
+_ATIME = {"noatime", "strictatime", "relatime"}
+_PROPAGATION = {
+    f"{recursive}{kind}" for recursive in ("", "r") for kind in ("private", "slave", "shared", "unbindable")
+}
+# Links every /dev has; runc's list.
+_LINKS = (
+    (b"fd", b"/proc/self/fd"),
+    (b"stdin", b"/proc/self/fd/0"),
+    (b"stdout", b"/proc/self/fd/1"),
+    (b"stderr", b"/proc/self/fd/2"),
+    (b"ptmx", b"pts/ptmx"),
+    (b"core", b"/proc/kcore"),
+)
+_FILE_SYSTEMS = frozenset({"tmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "bind"})
+
+
+class Hierarchy(NamedTuple):
+    """One cgroup hierarchy of the host, as the container is to see it.
+
+    :ivar name: its directory under /sys/fs/cgroup: "memory", "cpu,cpuacct", "unified"; "" for a host with v2 alone.
+    :ivar fstype: cgroup or cgroup2.
+    :ivar options: controllers as (name, None), or ("none", None) and ("name", "systemd").
+    :ivar path: the container's own cgroup in the host's tree, bound instead of a new mount when the container shares
+        the host's cgroup namespace.
+    """
+
+    name: str
+    fstype: str
+    options: tuple[tuple[str, str | None], ...] = ()
+    path: str = ""
+
+
+class _Words(NamedTuple):
+    """Mount options, sorted by what they are for."""
+
+    attrs_set: int
+    attrs_clear: int
+    recursive: bool
+    bind: str
+    propagation: str
+    data: tuple[tuple[str, bytes | None], ...]
+
+
+def _words(options: Sequence[str]) -> _Words:
+    attrs_set = attrs_clear = 0
+    recursive = False
+    bind = propagation = ""
+    data: list[tuple[str, bytes | None]] = []
+    for word in options:
+        if word in _SET:
+            attrs_set |= _SET[word]
+            attrs_clear = (attrs_clear | mount.MOUNT_ATTR__ATIME) if word in _ATIME else attrs_clear & ~_SET[word]
+            recursive = recursive or word == "rro"
+        elif word in _CLEAR:
+            attrs_clear |= _CLEAR[word] if word != "atime" else mount.MOUNT_ATTR__ATIME
+            attrs_set &= ~_CLEAR[word]
+        elif word in {"bind", "rbind"}:
+            bind = word
+        elif word in _PROPAGATION:
+            propagation = word
+        elif word != "defaults":
+            name, equals, value = word.partition("=")
+            data.append((name, os.fsencode(value) if equals else None))
+    return _Words(attrs_set, attrs_clear, recursive, bind, propagation, tuple(data))
+
+
+def _refuse(kind: str, message: str, hint: str | None = None) -> errors.Error:
+    return errors.Error(kind, message, hint=hint)
+
+
+def mounts(spec: Spec, hierarchies: tuple[Hierarchy, ...]) -> Iterator[tuple[str, ops.Operation]]:
+    """Plan the mounts of the spec in its order, with the devices and the terminal.
+
+    :raises hezi.errors.Error: INVALID, UNSUPPORTED.
+    """
+    own_proc = [entry for entry in spec.mounts if entry.destination == "/proc"]
+    words = _words(own_proc[-1].options if own_proc else ("nosuid", "noexec", "nodev"))
+    yield "mount:/proc", ops_mounts.OpenProc(words.attrs_set, (("source", b"proc"), *words.data))
+    nodes = [_node(device) for device in spec.linux.devices]
+    terminal = False
+    for number, entry in enumerate(spec.mounts):
+        terminal = terminal or (entry.type == "devpts" and entry.destination == "/dev/pts")
+        key = f"mount:{entry.destination}"
+        for operation in _one(entry, number, nodes, spec, hierarchies):
+            yield key, operation
+    outside = tuple(node for node in nodes if node[0].startswith(b"/"))
+    if outside:
+        yield "devices", ops_devices.MakeNodes(outside)
+    if spec.process.terminal:
+        if not terminal:
+            message = "a terminal needs a devpts on /dev/pts"
+            raise _refuse(errors.INVALID, message)
+        size = spec.process.console_size
+        rows, columns = (size.height, size.width) if size else (0, 0)
+        yield "terminal", ops_devices.OpenTerminal(columns, rows, spec.process.user.uid)
+
+
+def _one(
+    entry: Mount,
+    number: int,
+    nodes: list[ops_devices.Node],
+    spec: Spec,
+    hierarchies: tuple[Hierarchy, ...],
+) -> Iterator[ops.Operation]:
+    destination = os.fsencode(entry.destination)
+    _check(entry, destination)
+    words = _words(entry.options)
+    if entry.type == "bind" or words.bind:
+        yield from _bind(entry, destination, number, words)
+    elif entry.type == "proc":
+        yield ops_mounts.AttachMount(0, 0, destination, ops_mounts.PROC, "", recursive=False)
+    elif entry.type == "tmpfs" and destination == b"/dev":
+        yield from _dev(entry, words, nodes)
+    elif entry.type == "cgroup":
+        yield from _cgroup(destination, words, spec, hierarchies)
+    else:
+        keep = ops_mounts.DEVPTS if destination == b"/dev/pts" and entry.type == "devpts" else ""
+        data = (("source", os.fsencode(entry.source or entry.type)), *words.data)
+        yield ops_mounts.MountFilesystem(words.attrs_set, destination, entry.type, keep, data)
+
+
+def _check(entry: Mount, destination: bytes) -> None:
+    if not destination.startswith(b"/") or b"\0" in destination or "\0" in entry.source:
+        message = f"mount destination {entry.destination!r} is not an absolute path"
+        raise _refuse(errors.INVALID, message)
+    if entry.type not in _FILE_SYSTEMS:
+        message = f"mounts of type {entry.type!r} are not supported"
+        raise _refuse(errors.UNSUPPORTED, message)
+    normal = os.path.normpath(destination)
+    if normal == b"/":
+        message = f"mount destination {entry.destination!r} is the root itself"
+        raise _refuse(errors.INVALID, message)
+    # Judged again by descriptor when it is resolved; said here already, since here it can be said well.
+    if normal == b"/proc" and (entry.type != "proc" or destination != normal):
+        message = "nothing but a procfs may be mounted on /proc"
+        raise _refuse(errors.INVALID, message, "hezi writes to /proc while it starts a container")
+    if normal.startswith(b"/proc/") and normal not in targets.PROC_TARGETS:
+        message = f"nothing may be mounted inside /proc, as on {entry.destination}"
+        raise _refuse(errors.INVALID, message, "hezi writes to /proc while it starts a container")
+    if entry.type == "proc" and normal != b"/proc":
+        message = f"a procfs belongs on /proc, not on {entry.destination}"
+        raise _refuse(errors.UNSUPPORTED, message)
+
+
+def _bind(entry: Mount, destination: bytes, number: int, words: _Words) -> Iterator[ops.Operation]:
+    if words.data:
+        message = f"unknown option {words.data[0][0]!r} for the bind on {entry.destination}"
+        raise _refuse(errors.INVALID, message)
+    if not entry.source.startswith("/"):
+        message = f"source {entry.source!r} of the bind on {entry.destination} is not an absolute path"
+        raise _refuse(errors.INVALID, message)
+    name = f"source {number}"
+    yield ops_mounts.OpenSource(name, os.fsencode(entry.source), recursive=words.bind != "bind")
+    # "rw" and its kin take nothing away: what is read-only on the host stays so.
+    clear = words.attrs_clear & mount.MOUNT_ATTR__ATIME
+    propagation = words.propagation or "rprivate"
+    yield ops_mounts.AttachMount(clear, words.attrs_set, destination, name, propagation, words.recursive)
+
+
+def _dev(entry: Mount, words: _Words, nodes: list[ops_devices.Node]) -> Iterator[ops.Operation]:
+    yield ops_devices.NewDev(words.attrs_set, (("source", os.fsencode(entry.source or "tmpfs")), *words.data))
+    inside = tuple((path[len(b"/dev/") :], *rest) for path, *rest in nodes if path.startswith(b"/dev/"))
+    nodes[:] = [node for node in nodes if not node[0].startswith(b"/dev/")]
+    if inside:
+        yield ops_devices.MakeNodes(inside)  # type: ignore[arg-type]  # mypy gives up on star-unpacking fixed tuples
+    yield ops_devices.MakeLinks(b"", _LINKS)
+    yield ops_mounts.AttachMount(0, 0, b"/dev", ops_devices.DEV, "", recursive=False)
+
+
+def _node(device: Device) -> ops_devices.Node:
+    path = os.fsencode(device.path)
+    if device.type not in {"c", "b", "p", "u"} or os.path.normpath(path) != path or not path.startswith(b"/"):
+        message = f"malformed device {device.path!r} of type {device.type!r}"
+        raise _refuse(errors.INVALID, message)
+    return path, device.type, device.mode & 0o7777, device.major, device.minor, device.uid, device.gid
+
+
+def _cgroup(
+    destination: bytes, words: _Words, spec: Spec, hierarchies: tuple[Hierarchy, ...]
+) -> Iterator[ops.Operation]:
+    """Show the container its cgroups: with a namespace of its own new mounts, which the kernel roots in it."""
+    private = any(space.type == "cgroup" and space.path is None for space in spec.linux.namespaces)
+    if len(hierarchies) == 1 and not hierarchies[0].name:
+        data = (("source", b"cgroup"),)
+        yield ops_mounts.MountFilesystem(words.attrs_set, destination, "cgroup2", "", data)
+        return
+    attrs = words.attrs_set & ~mount.MOUNT_ATTR_RDONLY
+    data = (("source", b"tmpfs"), ("mode", b"0755"))
+    yield ops_mounts.MountFilesystem(attrs, destination, "tmpfs", "", data)
+    links = []
+    for hierarchy in hierarchies:
+        name = os.fsencode(hierarchy.name)
+        target = destination + b"/" + name
+        if private:
+            given = ((key, None if value is None else os.fsencode(value)) for key, value in hierarchy.options)
+            own = (("source", b"cgroup"), *given)
+            yield ops_mounts.MountFilesystem(words.attrs_set, target, hierarchy.fstype, "", own)
+        else:
+            source = f"cgroup {hierarchy.name}"
+            yield ops_mounts.OpenSource(source, os.fsencode(hierarchy.path), recursive=False)
+            yield ops_mounts.AttachMount(0, words.attrs_set, target, source, "rprivate", recursive=False)
+        if b"," in name:
+            links += [(part, name) for part in name.split(b",")]
+    if links:
+        yield ops_devices.MakeLinks(destination, tuple(links))
+    if words.attrs_set & mount.MOUNT_ATTR_RDONLY:
+        yield ops_mounts.SetMountAttributes(mount.MOUNT_ATTR_RDONLY, destination)
