@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import select
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hezi import errors
 from hezi.linux import pidfd
@@ -258,9 +258,9 @@ def _abandon(stage: Stage1, box: Box) -> None:
     box.close()
 
 
-def _failure(plan: Plan, index: int, number: int, text: str, path: Any) -> errors.Error:
+def _failure(plan: Plan, index: int, number: int, text: str, path: object) -> errors.Error:
     operation = plan.entries[index].operation
-    where = os.fsdecode(path) if isinstance(path, bytes) else path
+    where = os.fsdecode(path) if isinstance(path, str | bytes) else None
     if isinstance(operation, ops_process.Exec):
         return _not_executed(number, text, where or os.fsdecode(operation.args[0]))
     failed = errors.from_os_error("", OSError(number, text)).kind if number else errors.INTERNAL

@@ -1,16 +1,27 @@
-"""The first process of a box started with ``--init``: it forwards signals, reaps orphans, and ends as its child does."""
+"""The first process of a box started with ``--init``: forwards signals, reaps orphans, ends as its child does."""
 
 from __future__ import annotations
 
-import _signal
 import os
+
+from hezi.runtime import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
 # Raised by a process on itself or by the terminal on a whole group; sent on, they would arrive twice or mean us.
-_OWN = {_signal.SIGCHLD, _signal.SIGTTIN, _signal.SIGTTOU, _signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL}
+_OWN = frozenset(
+    {
+        signals.SIGCHLD,
+        signals.SIGTTIN,
+        signals.SIGTTOU,
+        signals.SIGSEGV,
+        signals.SIGBUS,
+        signals.SIGFPE,
+        signals.SIGILL,
+    }
+)
 
 
 def run(child: int) -> NoReturn:
@@ -19,10 +30,9 @@ def run(child: int) -> NoReturn:
     Called with all signals blocked: they are taken one by one, no handler runs. The kernel kills what is left in the
     process namespace when this process ends (pid_namespaces(7)).
     """
-    signals = _signal.valid_signals()
     while True:
-        number = _signal.sigwait(signals)
-        if number == _signal.SIGCHLD:
+        number = signals.wait_any()
+        if number == signals.SIGCHLD:
             code = _reap(child)
             if code is not None:
                 os._exit(code)

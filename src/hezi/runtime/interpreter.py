@@ -47,7 +47,8 @@ def open_sealed(path: str) -> int:
             # Without overlayfs, over another overlay twice, or without CAP_SYS_ADMIN.
             return _copy(path)
     except OSError as error:
-        raise errors.from_os_error("cannot seal the Python interpreter", error) from error
+        doing = "cannot seal the Python interpreter"
+        raise errors.from_os_error(doing, error) from error
 
 
 def _overlay(path: str) -> int:

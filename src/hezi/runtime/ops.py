@@ -45,13 +45,13 @@ class Context:
 class Operation:
     """Base of all. A kind is its class; its fields are the names in ``__slots__``, in that order."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     where: ClassVar[str] = INSIDE
 
     def fields(self) -> tuple[Any, ...]:
         """Give the values the constructor takes, all of them marshal can carry."""
-        return tuple(getattr(self, name) for name in self.__slots__)
+        return tuple(getattr(self, name) for name in type(self).__slots__)
 
     def encode(self) -> tuple[Any, ...]:
         """Give the form that travels: (name of the kind, fields...)."""

@@ -172,7 +172,8 @@ class AttachMount(ops.Operation):
             words.append("with the mounts below")
         if self.propagation:
             words.append(self.propagation)
-        return f"{self.name} on {ops.text(self.destination)}{f' ({", ".join(words)})' if words else ''}"
+        how = f" ({', '.join(words)})" if words else ""
+        return f"{self.name} on {ops.text(self.destination)}{how}"
 
     def execute(self, context: ops.Context) -> None:
         source = context.fds[self.name]
@@ -296,7 +297,9 @@ def _empty_directory(context: ops.Context) -> int:
         return mount.open_tree(first, b"", mount.OPEN_TREE_CLONE | mount.AT_EMPTY_PATH)
     attrs = mount.MOUNT_ATTR_RDONLY | mount.MOUNT_ATTR_NOSUID | mount.MOUNT_ATTR_NODEV | mount.MOUNT_ATTR_NOEXEC
     # Only an attached mount can be copied before Linux 6.15, which the first one will be when the next is wanted.
-    context.fds[_EMPTY] = mount.new_mount("tmpfs", (("size", b"4096"), ("nr_inodes", b"2"), ("mode", b"0555")), attrs)
+    context.fds[_EMPTY] = mount.new_mount(
+        "tmpfs", (("source", b"tmpfs"), ("size", b"4096"), ("nr_inodes", b"2"), ("mode", b"0555")), attrs
+    )
     return context.fds[_EMPTY]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _signal
 import errno
 import os
 import stat
@@ -10,7 +9,7 @@ import stat
 from hezi.linux import caps, prctl, pty, rlimits
 from hezi.linux import fd as _fd
 from hezi.linux.seccomp import load
-from hezi.runtime import init, ops, ops_mounts, ops_spaces
+from hezi.runtime import init, ops, ops_mounts, ops_spaces, signals
 from hezi.runtime.ops_devices import TERMINAL
 
 TYPE_CHECKING = False
@@ -268,7 +267,7 @@ class RunInit(ops.Operation):
 
     def execute(self, context: ops.Context) -> None:
         # Blocked before the fork: a signal that comes now is forwarded and not lost.
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+        signals.block_all()
         child = os.fork()
         if child:
             context.channel.close()
@@ -299,12 +298,12 @@ class Exec(ops.Operation):
 
     def execute(self, context: ops.Context) -> None:
         env = dict(self.env)
-        _default_signals()
+        signals.reset()
         searched = self.candidates != self.args[:1]
         _announce(context)
         for path in self.candidates:
             try:
-                os.execve(path, self.args, env)
+                os.execve(path, self.args, env)  # noqa: S606 - that is what this is for
             except OSError as error:
                 reason = _reason(path, error)
             # As Docker: in a search what cannot be executed is passed over; a broken program ends it.
@@ -334,11 +333,3 @@ def _reason(path: bytes, error: OSError) -> OSError:
     if number == errno.ENOENT:
         return OSError(errno.ENOEXEC, "its interpreter or dynamic loader is missing", path)
     return OSError(number, os.strerror(number).lower(), path)
-
-
-def _default_signals() -> None:
-    """Undo what Python did: it ignores SIGPIPE and SIGXFSZ, and what is ignored stays so over execve(2)."""
-    for number in _signal.valid_signals():
-        if _signal.getsignal(number) == _signal.SIG_IGN:
-            _signal.signal(number, _signal.SIG_DFL)
-    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import _socket  # noqa: PLC2701 - the socket module imports selectors, enum and more
 import fcntl
 import os
 import struct
 
-import _socket
-
 from hezi.linux import mount, namespaces, prctl
-from hezi.runtime import ops
+from hezi.runtime import ops, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import ClassVar
 
-_SIGKILL = 9
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
@@ -81,7 +79,7 @@ def protect() -> None:
     call: the caller then finds the line to the engine closed.
     """
     prctl.set_dumpable(value=False)
-    prctl.set_pdeathsig(_SIGKILL)
+    prctl.set_pdeathsig(signals.SIGKILL)
 
 
 class NewCgroupNamespace(ops.Operation):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from hezi import errors
 from hezi.linux import caps
-from hezi.runtime import ops, ops_devices, ops_mounts, ops_process, ops_spaces, plan_mounts
+from hezi.runtime import ops, ops_mounts, ops_process, ops_spaces, plan_mounts
 from hezi.runtime.plan_mounts import Hierarchy
 
 TYPE_CHECKING = False
@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "Hierarchy", "Options", "Plan", "make"]
 
 # OCI names of namespaces -> those of /proc/PID/ns
-_KINDS = {"uts": "uts", "ipc": "ipc", "pid": "pid", "network": "net", "mount": "mnt", "cgroup": "cgroup", "time": "time"}
+_KINDS = {
+    "uts": "uts",
+    "ipc": "ipc",
+    "pid": "pid",
+    "network": "net",
+    "mount": "mnt",
+    "cgroup": "cgroup",
+    "time": "time",
+}
 # Kernel parameters that belong to a namespace, by the namespace that makes them the container's own.
 _IPC_SYSCTLS = frozenset(
     f"kernel.{name}" for name in ("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced")

@@ -219,8 +219,7 @@ def _cgroup(
     """Show the container its cgroups: with a namespace of its own new mounts, which the kernel roots in it."""
     private = any(space.type == "cgroup" and space.path is None for space in spec.linux.namespaces)
     if len(hierarchies) == 1 and not hierarchies[0].name:
-        data = (("source", b"cgroup"),)
-        yield ops_mounts.MountFilesystem(words.attrs_set, destination, "cgroup2", "", data)
+        yield ops_mounts.MountFilesystem(words.attrs_set, destination, "cgroup2", "", (("source", b"cgroup"),))
         return
     attrs = words.attrs_set & ~mount.MOUNT_ATTR_RDONLY
     data = (("source", b"tmpfs"), ("mode", b"0755"))

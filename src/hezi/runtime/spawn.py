@@ -6,12 +6,12 @@ image's configuration and mounts its layers. This is the one seam for other ways
 
 from __future__ import annotations
 
+import _socket  # noqa: PLC2701 - the socket module imports selectors, enum and more
 import fcntl
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
-
-import _socket
 
 import hezi
 from hezi import errors
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 # -I: no environment variables, no user site, no current directory. -S: no site. -X utf8: no look at the locale.
 _FLAGS = ("-I", "-S", "-X", "utf8")
 # Appended to the path and not put first: beside hezi lies whatever else the user has installed.
-_PROGRAM = (
-    "import sys; sys.path.append(sys.argv[1]); from hezi.runtime.stage1 import main; main(int(sys.argv[2]))"
-)
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from hezi.runtime.stage1 import main; main(int(sys.argv[2]))"
 _LINE = 3
 _LOWEST = 16
 _TROUBLE_BYTES = 4096
@@ -58,22 +56,18 @@ class Stage1:
         """Wait for the process, which ends by itself once it has done its part, or is killed when it does not."""
         if self.pidfd < 0:
             return
-        try:
+        # ECHILD: the embedding program waits for all children.
+        with suppress(ChildProcessError):
             pidfd.wait(self.pidfd)
-        except ChildProcessError:
-            pass  # the embedding program waits for all children
-        finally:
-            os.close(self.pidfd)
-            self.pidfd = -1
+        os.close(self.pidfd)
+        self.pidfd = -1
 
     def close(self) -> None:
         """Give up on it: it is killed when it still runs. Again does nothing."""
         self.channel.close()
         if self.pidfd >= 0:
-            try:
+            with suppress(ProcessLookupError):
                 pidfd.pidfd_send_signal(self.pidfd, 9)
-            except ProcessLookupError:
-                pass
             self.reap()
         if self.trouble >= 0:
             os.close(self.trouble)
@@ -106,7 +100,8 @@ def spawn() -> Stage1:
         fds.remove(trouble)
     except OSError as error:
         ours.close()
-        raise errors.from_os_error("cannot start a process for the container", error) from error
+        doing = "cannot start a process for the container"
+        raise errors.from_os_error(doing, error) from error
     except BaseException:
         ours.close()
         raise

@@ -8,15 +8,13 @@ may mean the image's files by then.
 
 from __future__ import annotations
 
-import _signal
+import _socket  # noqa: PLC2701 - the socket module imports selectors, enum and more
 import gc
 import os
 import sys
 
-import _socket
-
 from hezi.linux import fd as _fd
-from hezi.runtime import ops, ops_devices, ops_mounts, ops_process, ops_spaces
+from hezi.runtime import ops, ops_devices, ops_mounts, ops_process, ops_spaces, signals
 from hezi.runtime.channel import Channel
 
 TYPE_CHECKING = False
@@ -51,7 +49,7 @@ def main(number: int) -> NoReturn:
     os.set_inheritable(number, False)
     ops_spaces.protect()
     # The engine decides what an interrupt means; a KeyboardInterrupt in here would only be one more way to end.
-    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    signals.default(signals.SIGINT)
     # Collections would touch, and so copy, pages shared with the parent; nothing here lives long enough to matter.
     gc.disable()
     channel = Channel(_socket.socket(fileno=number))
@@ -74,7 +72,7 @@ def _run(context: ops.Context) -> NoReturn:
             operation.execute(context)
     except OSError as error:
         _report(context, error.errno or 0, error.strerror or str(error), error.filename)
-    except BaseException as error:  # noqa: BLE001 - the process ends here whatever it was, and must say why
+    except BaseException as error:  # the process ends here whatever it was, and must say why
         _report(context, 0, f"{type(error).__name__}: {error}", None)
     os._exit(_FAILED)
 

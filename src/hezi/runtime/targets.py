@@ -125,7 +125,9 @@ def _link(holder: int, name: bytes) -> bytes | None:
 def _create(holder: int, name: bytes) -> int:
     try:
         os.mknod(name, stat.S_IFREG | 0o644, dir_fd=holder)
-    except FileExistsError:
-        pass  # somebody was faster; what is there is judged by its descriptor
+    except OSError as error:
+        if error.errno != errno.EEXIST:
+            raise
+        # Somebody was faster; what is there is judged by its descriptor.
     flags = os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW
     return _fd.openat2(holder, name, flags, resolve=_fd.RESOLVE_BENEATH | _fd.RESOLVE_NO_SYMLINKS)

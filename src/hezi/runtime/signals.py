@@ -1,0 +1,42 @@
+"""Signals for stage 1: the C half of the ``signal`` module, whose Python half imports ``enum`` (4 ms)."""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # noqa: PLC2701 - see above; typeshed does not have it
+
+SIGINT = 2
+SIGILL = 4
+SIGBUS = 7
+SIGFPE = 8
+SIGKILL = 9
+SIGSEGV = 11
+SIGCHLD = 17
+SIGTTIN = 21
+SIGTTOU = 22
+
+
+def block_all() -> None:
+    """Hold back every signal that can be held back."""
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+
+
+def wait_any() -> int:
+    """Take the next held back signal, waiting for one."""
+    number: int = _signal.sigwait(_signal.valid_signals())
+    return number
+
+
+def default(number: int) -> None:
+    """Give one signal its default disposition."""
+    _signal.signal(number, _signal.SIG_DFL)
+
+
+def reset() -> None:
+    """Give every signal its default disposition and hold none back, as a program expects to be started.
+
+    Python ignores SIGPIPE and SIGXFSZ, and what is ignored stays so over execve(2); handlers do not.
+    """
+    for number in _signal.valid_signals():
+        if _signal.getsignal(number) == _signal.SIG_IGN:
+            _signal.signal(number, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
