@@ -7,10 +7,23 @@ its architecture run, and as a last resort the 32-bit architecture below it.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
 from hezi.errors import INVALID, Error
 from hezi.spec.digest import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol, TypeVar
+
+    class HasPlatform(Protocol):
+        """An entry of an index."""
+
+        @property
+        def platform(self) -> Platform | None:
+            """What the entry is for, if it says."""
+
+    Entry = TypeVar("Entry", bound=HasPlatform)
 
 _ARCHITECTURES = frozenset(
     {
@@ -105,17 +118,6 @@ def host_platform(machine: str) -> Platform:
     """
     architecture, variant = _MACHINES.get(machine, (machine, None))
     return Platform("linux", architecture, variant)
-
-
-class HasPlatform(Protocol):
-    """An entry of an index."""
-
-    @property
-    def platform(self) -> Platform | None:
-        """What the entry is for, if it says."""
-
-
-Entry = TypeVar("Entry", bound=HasPlatform)
 
 
 def choose(descriptors: tuple[Entry, ...], wanted: Platform) -> Entry | None:
