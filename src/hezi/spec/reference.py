@@ -112,6 +112,11 @@ class Reference(NamedTuple):
         return self.name + self._suffix()
 
 
+def is_path(text: str) -> bool:
+    """Tell whether ``text`` is the path of a repository by the grammar."""
+    return len(text) <= MAX_NAME and _path_ok(text)
+
+
 def is_tag(text: str) -> bool:
     """Tell whether ``text`` is a tag by the grammar; a tag list from a registry may hold anything."""
     return _tag_ok(text)
