@@ -147,11 +147,10 @@ def push(host: str, config: bytes, layers: list[bytes]) -> None:
     """Push the image as ``library/busybox:latest`` with hezi's registry client."""
     from hezi.registry.client import RegistryClient
     from hezi.registry.config import host_policy
-    from hezi.registry.credentials import CredentialSource
-
+    from hezi.registry.credentials import Anonymous
     from hezi.spec import digest, image
 
-    client = RegistryClient(host, policy=host_policy(host), credentials=CredentialSource(), user_agent="hezi-demo")
+    client = RegistryClient(host, policy=host_policy(host), credentials=Anonymous(), user_agent="hezi-demo")
     with contextlib.closing(client):
         descriptors = []
         for media_type, data in [(image.OCI_CONFIG, config), *((image.OCI_LAYER_GZIP, layer) for layer in layers)]:
