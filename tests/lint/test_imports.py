@@ -33,9 +33,11 @@ RUN_PATH = [
     *module_names("hezi.db"),
 ]
 
+# os and what it is made of: `-S` leaves even that out.
 STAGE_1_ALLOWED = {
-    "__future__", "_ctypes", "_socket", "_struct", "ctypes", "ctypes._endian", "errno", "fcntl", "hezi", "marshal",
-    "struct", "termios", "types", "_types",
+    "__future__", "_abc", "_collections_abc", "_ctypes", "_socket", "_stat", "_struct", "_types", "abc", "ctypes",
+    "ctypes._endian", "errno", "fcntl", "gc", "genericpath", "hezi", "marshal", "os", "os.path", "posixpath", "stat",
+    "struct", "termios", "types",
 }  # fmt: skip
 
 
