@@ -1,0 +1,189 @@
+"""Making layers and whole images in memory: for the demonstration, for tests, and for `import` and `build` later.
+
+The same entries give the same bytes: nothing of the clock, of the user or of a directory's order gets in.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import NamedTuple
+
+from hezi.image import tarlayer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class FileSpec(NamedTuple):
+    """One file of a layer.
+
+    name: path below the root, without a leading slash.
+    kind: a type of :mod:`hezi.image.tarlayer`.
+    data: content of a regular file.
+    target: what a link points to.
+    mtime_ns: nanoseconds since the epoch.
+    device: major and minor number.
+    """
+
+    name: bytes
+    kind: int = tarlayer.REGULAR
+    data: bytes = b""
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    mtime_ns: int = 0
+    target: bytes = b""
+    device: tuple[int, int] = (0, 0)
+    xattrs: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def directory(name: bytes, mode: int = 0o755) -> FileSpec:
+    """Return a directory owned by root."""
+    return FileSpec(name, tarlayer.DIRECTORY, mode=mode)
+
+
+def symlink(name: bytes, target: bytes) -> FileSpec:
+    """Return a symbolic link."""
+    return FileSpec(name, tarlayer.SYMLINK, mode=0o777, target=target)
+
+
+def layer(files: Iterable[FileSpec]) -> bytes:
+    """Return the uncompressed tar of ``files``: ustar, with a PAX header where ustar has no room."""
+    parts: list[bytes] = []
+    for spec in files:
+        parts.extend(_member(spec))
+    parts.append(bytes(1024))
+    return b"".join(parts)
+
+
+def from_directory(path: str) -> Iterator[FileSpec]:
+    """Yield what is below the directory ``path``, sorted by name; the tree is the caller's own and trusted.
+
+    Hard links are kept, sockets are left out (an archive cannot hold one).
+
+    :raises OSError: something cannot be read.
+    """
+    seen: dict[tuple[int, int], bytes] = {}
+    root = os.fsencode(path)
+    stack = [b""]
+    while stack:
+        relative = stack.pop()
+        children = sorted(os.listdir(os.path.join(root, relative)))
+        stack.extend(
+            os.path.join(relative, name)
+            for name in reversed(children)
+            if stat.S_ISDIR(os.lstat(os.path.join(root, relative, name)).st_mode)
+        )
+        for name in children:
+            spec = _from_file(root, os.path.join(relative, name), seen)
+            if spec is not None:
+                yield spec
+
+
+_KINDS = {
+    stat.S_IFREG: tarlayer.REGULAR,
+    stat.S_IFLNK: tarlayer.SYMLINK,
+    stat.S_IFDIR: tarlayer.DIRECTORY,
+    stat.S_IFCHR: tarlayer.CHAR,
+    stat.S_IFBLK: tarlayer.BLOCK,
+    stat.S_IFIFO: tarlayer.FIFO,
+}
+
+
+def _from_file(root: bytes, name: bytes, seen: dict[tuple[int, int], bytes]) -> FileSpec | None:
+    path = os.path.join(root, name)
+    info = os.lstat(path)
+    kind = _KINDS.get(stat.S_IFMT(info.st_mode))
+    if kind is None:
+        return None
+    data = target = b""
+    if kind == tarlayer.SYMLINK:
+        target = os.readlink(path)
+    elif kind == tarlayer.REGULAR:
+        first = seen.setdefault((info.st_dev, info.st_ino), name)
+        if first != name:
+            kind, target = tarlayer.HARDLINK, first
+        else:
+            with open(path, "rb") as file:
+                data = file.read()
+    names = sorted(os.listxattr(path, follow_symlinks=False)) if kind != tarlayer.HARDLINK else ()
+    xattrs = tuple((os.fsencode(key), os.getxattr(path, key, follow_symlinks=False)) for key in names)
+    device = (os.major(info.st_rdev), os.minor(info.st_rdev))
+    mode = stat.S_IMODE(info.st_mode)
+    return FileSpec(name, kind, data, mode, info.st_uid, info.st_gid, info.st_mtime_ns, target, device, xattrs)
+
+
+def _member(spec: FileSpec) -> list[bytes]:
+    name = spec.name + b"/" if spec.kind == tarlayer.DIRECTORY and not spec.name.endswith(b"/") else spec.name
+    seconds, fraction = divmod(spec.mtime_ns, 1_000_000_000)
+    records: list[tuple[bytes, bytes]] = [(b"SCHILY.xattr." + key, value) for key, value in spec.xattrs]
+    prefix, short = _split(name)
+    if not short:
+        records.append((b"path", name))
+        short = name[:100]
+    if len(spec.target) > 100:
+        records.append((b"linkpath", spec.target))
+    if fraction or not 0 <= seconds < 1 << 33:
+        # The PAX time is a decimal number: the fraction counts away from zero.
+        sign, positive = (b"-", -spec.mtime_ns) if spec.mtime_ns < 0 else (b"", spec.mtime_ns)
+        text = b"%s%d.%09d" % (sign, positive // 1_000_000_000, positive % 1_000_000_000)
+        records.append((b"mtime", text.rstrip(b"0").rstrip(b".")))
+    for key, value in ((b"uid", spec.uid), (b"gid", spec.gid)):
+        if value >= 1 << 21:
+            records.append((key, b"%d" % value))
+    if len(spec.data) >= 1 << 33:
+        records.append((b"size", b"%d" % len(spec.data)))
+    parts: list[bytes] = []
+    if records:
+        pax = b"".join(_record(key, value) for key, value in sorted(records))
+        extension = FileSpec(b"PaxHeaders/" + os.path.basename(spec.name)[:80], 0x78, pax)
+        parts += [_header(extension, b"", extension.name, 0), pax, bytes(-len(pax) % 512)]
+    parts += [_header(spec, prefix, short, seconds), spec.data, bytes(-len(spec.data) % 512)]
+    return parts
+
+
+def _split(name: bytes) -> tuple[bytes, bytes]:
+    """The prefix and name fields; an empty name when it does not fit."""
+    if len(name) <= 100:
+        return b"", name
+    cut = name.rfind(b"/", 0, min(156, len(name) - 1))
+    if cut > 0 and len(name) - cut - 1 <= 100:
+        return name[:cut], name[cut + 1 :]
+    return b"", b""
+
+
+def _record(key: bytes, value: bytes) -> bytes:
+    rest = len(key) + len(value) + 3
+    size = rest + len(str(rest))
+    size = rest + len(str(size))
+    return b"%d %s=%s\n" % (size, key, value)
+
+
+def _octal(value: int, width: int) -> bytes:
+    # What does not fit is said by a PAX record; the field then holds zero.
+    digits = b"%0*o" % (width - 1, value) if value >= 0 else b""
+    return (digits if 0 < len(digits) < width else b"0" * (width - 1)) + b"\0"
+
+
+def _header(spec: FileSpec, prefix: bytes, name: bytes, seconds: int) -> bytes:
+    with_data = spec.kind in {tarlayer.REGULAR, 0x78}
+    head = b"".join((
+        name.ljust(100, b"\0"),
+        _octal(spec.mode, 8),
+        _octal(spec.uid, 8),
+        _octal(spec.gid, 8),
+        _octal(len(spec.data) if with_data else 0, 12),
+        _octal(seconds, 12),
+        b" " * 8,
+        bytes((spec.kind,)),
+        spec.target[:100].ljust(100, b"\0"),
+        b"ustar\x0000",
+        bytes(64),
+        _octal(spec.device[0], 8),
+        _octal(spec.device[1], 8),
+        prefix.ljust(155, b"\0"),
+        bytes(12),
+    ))
+    return head[:148] + b"%06o\0 " % sum(head) + head[156:]
