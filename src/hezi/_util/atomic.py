@@ -49,7 +49,12 @@ def make_private_dir(path: str) -> None:
         return
 
 
-def remove_tree(dir_fd: int, name: str) -> None:
+# A tree may be thousands of directories deep, and a process may have 1024 descriptors: what lies deeper than this is
+# moved up to the top of the tree first.
+_OPEN_LEVELS = 64
+
+
+def remove_tree(dir_fd: int, name: str | bytes) -> None:
     """Remove the tree ``name`` below ``dir_fd``; a link is removed, never followed; what is gone already is fine.
 
     Works with a descriptor per directory: swapping a directory for a link while we walk cannot lead us outside.
@@ -65,7 +70,7 @@ def remove_tree(dir_fd: int, name: str) -> None:
         os.unlink(name, dir_fd=dir_fd)
         return
     # A list of open directories instead of recursion: a tree from an image may be deeper than Python's stack.
-    stack = [(dir_fd, name, fd, os.listdir(fd))]
+    stack: list[tuple[int, str | bytes, int, list[str]]] = [(dir_fd, name, fd, os.listdir(fd))]
     try:
         while stack:
             parent, own_name, current, names = stack[-1]
@@ -80,11 +85,17 @@ def remove_tree(dir_fd: int, name: str) -> None:
             os.close(open_fd)
 
 
-def _remove_entry(stack: list[tuple[int, str, int, list[str]]], current: int, child: str) -> None:
+def _remove_entry(stack: list[tuple[int, str | bytes, int, list[str]]], current: int, child: str) -> None:
     try:
         info = os.stat(child, dir_fd=current, follow_symlinks=False)
         if not stat.S_ISDIR(info.st_mode):
             os.unlink(child, dir_fd=current)
+            return
+        if len(stack) >= _OPEN_LEVELS:
+            _, _, top, top_names = stack[0]
+            moved = f".deep-{os.urandom(8).hex()}"
+            os.rename(child, moved, src_dir_fd=current, dst_dir_fd=top)
+            top_names.append(moved)
             return
         child_fd = os.open(child, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=current)
     except FileNotFoundError:

@@ -169,21 +169,23 @@ def _octal(value: int, width: int) -> bytes:
 
 def _header(spec: FileSpec, prefix: bytes, name: bytes, seconds: int) -> bytes:
     with_data = spec.kind in {tarlayer.REGULAR, 0x78}
-    head = b"".join((
-        name.ljust(100, b"\0"),
-        _octal(spec.mode, 8),
-        _octal(spec.uid, 8),
-        _octal(spec.gid, 8),
-        _octal(len(spec.data) if with_data else 0, 12),
-        _octal(seconds, 12),
-        b" " * 8,
-        bytes((spec.kind,)),
-        spec.target[:100].ljust(100, b"\0"),
-        b"ustar\x0000",
-        bytes(64),
-        _octal(spec.device[0], 8),
-        _octal(spec.device[1], 8),
-        prefix.ljust(155, b"\0"),
-        bytes(12),
-    ))
+    head = b"".join(
+        (
+            name.ljust(100, b"\0"),
+            _octal(spec.mode, 8),
+            _octal(spec.uid, 8),
+            _octal(spec.gid, 8),
+            _octal(len(spec.data) if with_data else 0, 12),
+            _octal(seconds, 12),
+            b" " * 8,
+            bytes((spec.kind,)),
+            spec.target[:100].ljust(100, b"\0"),
+            b"ustar\x0000",
+            bytes(64),
+            _octal(spec.device[0], 8),
+            _octal(spec.device[1], 8),
+            prefix.ljust(155, b"\0"),
+            bytes(12),
+        )
+    )
     return head[:148] + b"%06o\0 " % sum(head) + head[156:]
