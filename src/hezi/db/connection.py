@@ -1,0 +1,233 @@
+"""The database: SQLite in WAL mode, one file, any number of processes and threads.
+
+    names ----------> images <---------- digests          what an image is called; NAME@DIGEST
+      reference PK      id PK (config digest)   (name, digest) PK
+      name, tag         manifest_digest         image_id -> images
+      image_id -> images  platform, times, size
+                        labels, config (raw)
+                           |        |
+             image_layers  |        |  image_blobs        what an image needs in layers/ and content/
+      (image_id, position) PK     (image_id, digest) PK
+      chain_id -> layers            size, media_type
+                           |
+    layers  chain_id PK, parent, diff_id, blob_digest, size, driver, created_ns
+                           |
+    containers             |  container_layers            what a container stands on, even when its image is gone
+      id PK, name UNIQUE   (container_id, chain_id) PK
+      image_id, state, pid, start_time, boot_id, times, exit_code, config
+
+    leases  id PK, purpose, pid, start_time, boot_id      work under way ...
+      lease_items (lease_id, kind, key) PK                ... and the blobs and layers it counts on
+
+Everything that a list shows is a column. Rows name only what is whole on disk: files are synced and in place before
+their row is committed, and a row is gone before its files are.
+
+Durability: a connection runs with synchronous=NORMAL: after a power cut the last container records may be missing, the
+database is whole. Transactions that make or remove images and layers are FULL (:meth:`Database.durable`).
+"""
+
+from __future__ import annotations
+
+import _thread  # noqa: PLC2701 - threading, for its get_ident alone, would cost the start path a millisecond
+import os
+import sqlite3
+from contextlib import contextmanager
+
+from hezi import errors
+from hezi.db.migrations import MIGRATIONS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEMA_VERSION = len(MIGRATIONS)
+# Longer than anything holds the write lock: transactions here are milliseconds, a slow disk's fsync is seconds.
+BUSY_TIMEOUT_S = 60.0
+# What removing needs when the disk is full: SQLite writes what it deletes to its log first.
+RESERVE_BYTES = 2 << 20
+_RESERVE = "reserve"
+
+
+class Database:
+    """The database file ``path``; made when missing. Each thread gets a connection of its own.
+
+    :raises hezi.errors.Error: CORRUPT: it is no database or damaged; UNSUPPORTED: a newer hezi made it; PERMISSION,
+        NO_SPACE: it cannot be opened or made.
+    """
+
+    __slots__ = ("_connections", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        # By thread. An ident, and with it the connection, is used again when its thread has ended.
+        self._connections: dict[int, sqlite3.Connection] = {}
+        self.connection()
+
+    def connection(self) -> sqlite3.Connection:
+        """Return this thread's connection, in autocommit mode."""
+        ident = _thread.get_ident()
+        known = self._connections.get(ident)
+        if known is None:
+            known = self._connections[ident] = self._open()
+        return known
+
+    def _open(self) -> sqlite3.Connection:
+        with translated(self.path):
+            # Closed by close(), possibly from another thread, when no other thread uses it any more.
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            )
+            try:
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version != SCHEMA_VERSION:
+                    self._migrate(connection, version)
+                connection.execute("PRAGMA foreign_keys=ON")
+                connection.execute("PRAGMA synchronous=NORMAL")
+            except BaseException:
+                connection.close()
+                raise
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection, version: int) -> None:
+        if version == 0:
+            # Images bring setuid programs and secrets; nobody else reads even their names.
+            os.chmod(self.path, 0o600)
+            connection.execute("PRAGMA journal_mode=WAL")
+        # Another process may be at it: what there is to do is known only under the lock.
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise self._too_new(version)  # noqa: TRY301 - the lock is given back below in any case
+            for step in MIGRATIONS[version:]:
+                for statement in step:
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        self._make_reserve()
+
+    def _too_new(self, version: int) -> errors.Error:
+        message = f"the database was made by a newer hezi (schema {version}, this one knows {SCHEMA_VERSION})"
+        hint = "use that version of hezi, or another HEZI_ROOT"
+        return errors.Error(errors.UNSUPPORTED, message, path=self.path, hint=hint)
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection for one or more SELECTs that see the same state."""
+        connection = self.connection()
+        with translated(self.path):
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("COMMIT")
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection inside a write transaction: committed at the end, undone on an exception."""
+        connection = self.connection()
+        with translated(self.path):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def durable(self) -> Iterator[sqlite3.Connection]:
+        """As :meth:`write`, and on the disk when it returns."""
+        connection = self.connection()
+        connection.execute("PRAGMA synchronous=FULL")
+        try:
+            with self.write():
+                yield connection
+        finally:
+            connection.execute("PRAGMA synchronous=NORMAL")
+
+    @contextmanager
+    def removal(self) -> Iterator[sqlite3.Connection]:
+        """As :meth:`durable`, for transactions that remove: works with no byte free on the disk.
+
+        SQLite needs room for its log even to delete. Some is kept in a file of its own and given up when there is no
+        other; it is filled again as soon as there is room.
+        """
+        self.free_reserve()
+        with self.durable() as connection:
+            yield connection
+
+    def free_reserve(self) -> None:
+        """Give up the reserved space if the disk is full."""
+        free = os.statvfs(os.path.dirname(self.path) or ".")
+        if free.f_bavail * free.f_frsize < RESERVE_BYTES or free.f_favail < 4:
+            self._reserve_path_unlink()
+
+    def _reserve_path_unlink(self) -> None:
+        try:
+            os.unlink(self._reserve_path())
+        except FileNotFoundError:
+            return
+
+    def _reserve_path(self) -> str:
+        return os.path.join(os.path.dirname(self.path), _RESERVE)
+
+    def refill_reserve(self) -> None:
+        """Make the reserve again when it was given up and there is room now."""
+        if not os.path.exists(self._reserve_path()):
+            self._make_reserve()
+
+    def _make_reserve(self) -> None:
+        try:
+            fd = os.open(self._reserve_path(), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError:
+            return
+        try:
+            os.posix_fallocate(fd, 0, RESERVE_BYTES)
+        except OSError:
+            # No room, or a file system that cannot: a reserve is a comfort, its lack no failure.
+            self._reserve_path_unlink()
+        finally:
+            os.close(fd)
+
+    def close(self) -> None:
+        """Close the connections of all threads; none may be in use."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Turn SQLite's exceptions into hezi's."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise errors.Error(errors.CONFLICT, f"the database refuses it: {error}", path=path) from error
+    except sqlite3.OperationalError as error:
+        raise _operational(error, path) from error
+    except sqlite3.DatabaseError as error:
+        message = f"the database is damaged: {error}"
+        hint = "restore it from a backup, or move it away: images are then pulled again"
+        raise errors.Error(errors.CORRUPT, message, path=path, hint=hint) from error
+
+
+def _operational(error: sqlite3.OperationalError, path: str) -> errors.Error:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith("SQLITE_FULL"):
+        return errors.Error(errors.NO_SPACE, "the disk is full: the database cannot be written", path=path)
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        message = f"the database was locked for {BUSY_TIMEOUT_S:.0f} s by another process"
+        return errors.Error(errors.TIMEOUT, message, path=path)
+    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
+        hint = "run as the user whose images these are, or set HEZI_ROOT"
+        return errors.Error(errors.PERMISSION, f"the database cannot be opened: {error}", path=path, hint=hint)
+    if name.startswith("SQLITE_IOERR"):
+        free = os.statvfs(os.path.dirname(path) or ".")
+        kind = errors.NO_SPACE if free.f_bavail == 0 else errors.INTERNAL
+        return errors.Error(kind, f"the database cannot be read or written: {error}", path=path)
+    return errors.Error(errors.INTERNAL, f"the database cannot do it: {error}", path=path)

@@ -1,0 +1,171 @@
+"""The tables ``images``, ``names``, ``digests``, ``image_layers`` and ``image_blobs``."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from sqlite3 import Connection
+
+_SUMMARY = "id, manifest_digest, os, architecture, variant, created_ns, pulled_ns, last_used_ns, size, labels"
+
+
+class ImageRow(NamedTuple):
+    """What lists show of an image. Times in nanoseconds since the epoch; size in bytes, unpacked; labels as JSON."""
+
+    id: str
+    manifest_digest: str
+    os: str
+    architecture: str
+    variant: str
+    created_ns: int
+    pulled_ns: int
+    last_used_ns: int
+    size: int
+    labels: str
+
+
+class NameRow(NamedTuple):
+    """A name of an image: ``docker.io/library/busybox:latest`` is name and tag."""
+
+    reference: str
+    name: str
+    tag: str
+    image_id: str
+    updated_ns: int
+
+
+class DigestRow(NamedTuple):
+    """A digest under which a registry's repository has the image."""
+
+    name: str
+    digest: str
+    image_id: str
+
+
+class BlobRow(NamedTuple):
+    """A blob that an image needs."""
+
+    digest: str
+    size: int
+    media_type: str
+
+
+def insert(
+    connection: Connection, row: ImageRow, config: bytes, chain_ids: Sequence[str], blobs: Sequence[BlobRow]
+) -> None:
+    """Add an image, or the blobs of one more manifest of the same image; its layers have their rows already."""
+    marks = ",".join("?" * (len(row) + 1))
+    connection.execute(
+        f"INSERT INTO images ({_SUMMARY}, config) VALUES ({marks}) ON CONFLICT(id) DO UPDATE SET"  # noqa: S608 - no input in it
+        " manifest_digest=excluded.manifest_digest, pulled_ns=excluded.pulled_ns",
+        (*row, config),
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO image_layers VALUES (?,?,?)",
+        [(row.id, position, chain_id) for position, chain_id in enumerate(chain_ids)],
+    )
+    connection.executemany("INSERT OR IGNORE INTO image_blobs VALUES (?,?,?,?)", [(row.id, *blob) for blob in blobs])
+
+
+def get(connection: Connection, image_id: str) -> ImageRow | None:
+    """Return the image with exactly this id."""
+    row = connection.execute(f"SELECT {_SUMMARY} FROM images WHERE id=?", (image_id,)).fetchone()  # noqa: S608 - no input in it
+    return ImageRow(*row) if row else None
+
+
+def config(connection: Connection, image_id: str) -> bytes | None:
+    """Return the config document of an image as it was pulled."""
+    row = connection.execute("SELECT config FROM images WHERE id=?", (image_id,)).fetchone()
+    return bytes(row[0]) if row else None
+
+
+def list_all(connection: Connection) -> list[ImageRow]:
+    """Return all images, newest first."""
+    query = f"SELECT {_SUMMARY} FROM images ORDER BY created_ns DESC, id"  # noqa: S608 - no input in it
+    return [ImageRow(*row) for row in connection.execute(query)]
+
+
+def by_prefix(connection: Connection, prefix: str, limit: int = 2) -> list[str]:
+    """Return up to ``limit`` ids that begin with ``prefix`` (``sha256:`` and hex digits, checked by the caller)."""
+    query = "SELECT id FROM images WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+    return [row[0] for row in connection.execute(query, (prefix, prefix + "~", limit))]
+
+
+def delete(connection: Connection, image_id: str) -> None:
+    """Remove an image that has no names any more, with its digests and what it needs."""
+    connection.execute("DELETE FROM images WHERE id=?", (image_id,))
+
+
+def touch(connection: Connection, image_id: str, now_ns: int) -> None:
+    """Record that the image was used."""
+    connection.execute("UPDATE images SET last_used_ns=? WHERE id=?", (now_ns, image_id))
+
+
+def set_name(connection: Connection, row: NameRow) -> None:
+    """Point a name to an image, whatever it pointed to before."""
+    connection.execute("INSERT OR REPLACE INTO names VALUES (?,?,?,?,?)", row)
+
+
+def name(connection: Connection, reference: str) -> NameRow | None:
+    """Return what a full reference points to."""
+    row = connection.execute("SELECT * FROM names WHERE reference=?", (reference,)).fetchone()
+    return NameRow(*row) if row else None
+
+
+def names(connection: Connection, image_id: str | None = None) -> list[NameRow]:
+    """Return all names, or those of one image, sorted."""
+    where, values = ("", ()) if image_id is None else (" WHERE image_id=?", (image_id,))
+    query = f"SELECT * FROM names{where} ORDER BY reference"  # noqa: S608 - no input in it
+    return [NameRow(*row) for row in connection.execute(query, values)]
+
+
+def delete_name(connection: Connection, reference: str) -> None:
+    """Remove a name."""
+    connection.execute("DELETE FROM names WHERE reference=?", (reference,))
+
+
+def add_digest(connection: Connection, row: DigestRow) -> None:
+    """Record that a repository has an image under a digest."""
+    connection.execute("INSERT OR REPLACE INTO digests VALUES (?,?,?)", row)
+
+
+def digest(connection: Connection, repository: str, value: str) -> str | None:
+    """Return the id of the image that a repository has under a digest."""
+    row = connection.execute("SELECT image_id FROM digests WHERE name=? AND digest=?", (repository, value)).fetchone()
+    return str(row[0]) if row else None
+
+
+def digests(connection: Connection, image_id: str | None = None) -> list[DigestRow]:
+    """Return all repository digests, or those of one image, sorted."""
+    where, values = ("", ()) if image_id is None else (" WHERE image_id=?", (image_id,))
+    query = f"SELECT name, digest, image_id FROM digests{where} ORDER BY name, digest"  # noqa: S608 - no input in it
+    return [DigestRow(*row) for row in connection.execute(query, values)]
+
+
+def delete_digest(connection: Connection, repository: str, value: str) -> None:
+    """Remove a repository digest."""
+    connection.execute("DELETE FROM digests WHERE name=? AND digest=?", (repository, value))
+
+
+def chain_ids(connection: Connection, image_id: str) -> list[str]:
+    """Return the layers of an image, lowest first."""
+    query = "SELECT chain_id FROM image_layers WHERE image_id=? ORDER BY position"
+    return [row[0] for row in connection.execute(query, (image_id,))]
+
+
+def blobs(connection: Connection, image_id: str) -> list[BlobRow]:
+    """Return the blobs of an image: manifests, config, layers."""
+    query = "SELECT digest, size, media_type FROM image_blobs WHERE image_id=? ORDER BY digest"
+    return [BlobRow(*row) for row in connection.execute(query, (image_id,))]
+
+
+def unused_blobs(connection: Connection, candidates: Sequence[str]) -> list[str]:
+    """Return those of ``candidates`` that no image and no lease needs."""
+    query = (
+        "SELECT EXISTS(SELECT 1 FROM image_blobs WHERE digest=?1)"
+        " OR EXISTS(SELECT 1 FROM lease_items WHERE kind='blob' AND key=?1)"
+    )
+    return [value for value in candidates if not connection.execute(query, (value,)).fetchone()[0]]

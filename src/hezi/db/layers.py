@@ -1,0 +1,57 @@
+"""The table ``layers``: the unpacked layers in layers/, by chain id."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from sqlite3 import Connection
+
+
+class LayerRow(NamedTuple):
+    """One layer. ``parent`` is the chain id below, empty for the lowest; ``size`` the bytes in its files."""
+
+    chain_id: str
+    parent: str
+    diff_id: str
+    blob_digest: str
+    size: int
+    driver: str
+    created_ns: int
+
+
+def insert(connection: Connection, row: LayerRow) -> None:
+    """Add a layer whose directory is in place; another process may have done so already."""
+    connection.execute("INSERT OR IGNORE INTO layers VALUES (?,?,?,?,?,?,?)", row)
+
+
+def get(connection: Connection, chain_id: str) -> LayerRow | None:
+    """Return one layer."""
+    row = connection.execute("SELECT * FROM layers WHERE chain_id=?", (chain_id,)).fetchone()
+    return LayerRow(*row) if row else None
+
+
+def list_all(connection: Connection) -> list[LayerRow]:
+    """Return all layers."""
+    return [LayerRow(*row) for row in connection.execute("SELECT * FROM layers ORDER BY chain_id")]
+
+
+def delete(connection: Connection, chain_id: str) -> None:
+    """Remove the row of a layer that nothing uses."""
+    connection.execute("DELETE FROM layers WHERE chain_id=?", (chain_id,))
+
+
+def unused(connection: Connection, candidates: Sequence[str] | None = None) -> list[str]:
+    """Return the layers (of ``candidates``, or of all) that no image, container or lease needs."""
+    query = (
+        "SELECT chain_id FROM layers WHERE chain_id NOT IN (SELECT chain_id FROM image_layers)"
+        " AND chain_id NOT IN (SELECT chain_id FROM container_layers)"
+        " AND chain_id NOT IN (SELECT key FROM lease_items WHERE kind='layer')"
+    )
+    found = [row[0] for row in connection.execute(query)]
+    if candidates is None:
+        return found
+    wanted = set(candidates)
+    return [chain_id for chain_id in found if chain_id in wanted]

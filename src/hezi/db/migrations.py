@@ -1,0 +1,99 @@
+"""The schema, step by step: ``MIGRATIONS[n]`` turns version n into version n + 1. A step, once released, never changes.
+
+hezi.db.connection draws the result.
+"""
+
+from __future__ import annotations
+
+_FIRST = (
+    """CREATE TABLE images (
+        id TEXT PRIMARY KEY,
+        manifest_digest TEXT NOT NULL,
+        os TEXT NOT NULL,
+        architecture TEXT NOT NULL,
+        variant TEXT NOT NULL,
+        created_ns INTEGER NOT NULL,
+        pulled_ns INTEGER NOT NULL,
+        last_used_ns INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        labels TEXT NOT NULL,
+        config BLOB NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE names (
+        reference TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        tag TEXT NOT NULL,
+        image_id TEXT NOT NULL REFERENCES images(id),
+        updated_ns INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX names_by_image ON names(image_id)",
+    """CREATE TABLE digests (
+        name TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+        PRIMARY KEY (name, digest)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX digests_by_image ON digests(image_id)",
+    """CREATE TABLE layers (
+        chain_id TEXT PRIMARY KEY,
+        parent TEXT NOT NULL,
+        diff_id TEXT NOT NULL,
+        blob_digest TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        driver TEXT NOT NULL,
+        created_ns INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE image_layers (
+        image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        chain_id TEXT NOT NULL REFERENCES layers(chain_id),
+        PRIMARY KEY (image_id, position)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX image_layers_by_layer ON image_layers(chain_id)",
+    """CREATE TABLE image_blobs (
+        image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+        digest TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        media_type TEXT NOT NULL,
+        PRIMARY KEY (image_id, digest)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX image_blobs_by_digest ON image_blobs(digest)",
+    """CREATE TABLE containers (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        image_id TEXT NOT NULL,
+        image_name TEXT NOT NULL,
+        state TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        start_time INTEGER NOT NULL,
+        boot_id TEXT NOT NULL,
+        created_ns INTEGER NOT NULL,
+        started_ns INTEGER NOT NULL,
+        finished_ns INTEGER NOT NULL,
+        exit_code INTEGER,
+        config TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX containers_by_image ON containers(image_id)",
+    """CREATE TABLE container_layers (
+        container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+        chain_id TEXT NOT NULL REFERENCES layers(chain_id),
+        PRIMARY KEY (container_id, chain_id)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX container_layers_by_layer ON container_layers(chain_id)",
+    """CREATE TABLE leases (
+        id TEXT PRIMARY KEY,
+        purpose TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        start_time INTEGER NOT NULL,
+        boot_id TEXT NOT NULL,
+        created_ns INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE lease_items (
+        lease_id TEXT NOT NULL REFERENCES leases(id) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        PRIMARY KEY (lease_id, kind, key)
+    ) WITHOUT ROWID""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
