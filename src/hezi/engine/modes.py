@@ -1,0 +1,101 @@
+"""Namespace modes: ``--network --pid --ipc --uts --userns --cgroupns``; what is not built is refused by name."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hezi import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hezi.engine.request import RunRequest
+
+NETWORK_NOTICE = "hezi: no network given: using --network none until the networks of a later release"
+
+
+class Modes(NamedTuple):
+    """``host`` or ``private`` for each namespace; ``none``: a network of lo only, IPC without /dev/shm."""
+
+    network: str = "none"
+    pid: str = "private"
+    ipc: str = "private"
+    uts: str = "private"
+    cgroupns: str = "private"
+    notice: str | None = None
+
+
+_ALLOWED = {
+    "pid": ("PID", ("host",), "private"),
+    "uts": ("UTS", ("host",), "private"),
+    "userns": ("USER", ("host",), "host"),
+    "cgroupns": ("CGROUP", ("host", "private"), "private"),
+}
+
+
+def choose(request: RunRequest) -> Modes:
+    """Return the modes, with docker's texts for what is wrong.
+
+    :raises errors.Error: unknown (``invalid``) or not built yet (``unsupported``).
+    """
+    chosen = {name: _mode(name, getattr(request, name)) for name in _ALLOWED}
+    modes = Modes(
+        network=_network(request.network),
+        pid=chosen["pid"],
+        ipc=_ipc(request.ipc),
+        uts=chosen["uts"],
+        cgroupns=chosen["cgroupns"],
+        notice=NETWORK_NOTICE if not request.network else None,
+    )
+    if modes.uts == "host":
+        for option in ("hostname", "domainname"):
+            if getattr(request, option):
+                raise errors.Error(errors.INVALID, f"conflicting options: {option} and the UTS mode")
+    return modes
+
+
+def _mode(name: str, value: str | None) -> str:
+    title, allowed, default = _ALLOWED[name]
+    if not value:
+        return default
+    if value in allowed:
+        return value
+    if name == "pid" and value.startswith("container:") and value != "container:":
+        raise errors.Error(errors.UNSUPPORTED, "--pid container:NAME comes with the containers of a later release")
+    raise errors.Error(errors.INVALID, f"--{name}: invalid {title} mode", hint=f"one of: {', '.join(allowed)}")
+
+
+def _ipc(value: str | None) -> str:
+    if not value or value == "private":
+        return "private"
+    if value in {"host", "none"}:
+        return value
+    if value == "shareable" or value.startswith("container:"):
+        raise errors.Error(
+            errors.UNSUPPORTED, f"--ipc {value.partition(':')[0]} comes with the containers of a later release"
+        )
+    raise errors.Error(errors.INVALID, f"invalid IPC mode: {value}", hint="one of: private, host, none")
+
+
+def _network(value: str | None) -> str:
+    if not value:
+        return "none"
+    if value in {"none", "host"}:
+        return value
+    hint = "use --network none or --network host"
+    raise errors.Error(errors.UNSUPPORTED, f"--network {value} comes with the networks of a later release", hint=hint)
+
+
+def namespaces(modes: Modes) -> tuple[str, ...]:
+    """Return the types of the new namespaces, as the runtime specification names them."""
+    wanted = ["mount"]
+    if modes.uts == "private":
+        wanted.append("uts")
+    if modes.ipc != "host":
+        wanted.append("ipc")
+    if modes.pid == "private":
+        wanted.append("pid")
+    if modes.network == "none":
+        wanted.append("network")
+    if modes.cgroupns == "private":
+        wanted.append("cgroup")
+    return tuple(wanted)

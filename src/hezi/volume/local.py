@@ -1,0 +1,100 @@
+"""Local volumes: ``volumes/<name>/_data`` below the engine's root.
+
+A volume is its directory; there is no second record of it. ``meta.json`` beside ``_data`` keeps labels and whether it
+is anonymous. A volume whose ``_data`` is there is complete: it is made under another name and renamed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from hezi import errors
+from hezi._util import atomic
+from hezi.volume.names import check_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Volume(NamedTuple):
+    """A volume of the host.
+
+    :ivar path: its data directory.
+    :ivar created: whether the call that returned this made it.
+    """
+
+    name: str
+    path: str
+    created: bool
+
+
+def data_path(volumes: str, name: str) -> str:
+    """Return where the data of a volume is or would be."""
+    return f"{volumes}/{check_name(name)}/_data"
+
+
+def ensure(volumes: str, name: str, *, anonymous: bool, labels: Iterable[tuple[str, str]] = ()) -> Volume:
+    """Return the volume, made when it is missing.
+
+    :param volumes: the directory of all volumes, made when it is missing.
+    :raises errors.Error: a bad name, or the directory cannot be made.
+    """
+    path = data_path(volumes, name)
+    if os.path.isdir(path):
+        return Volume(name, path, created=False)
+    try:
+        atomic.make_private_dir(volumes)
+        return Volume(name, path, created=_make(volumes, name, anonymous, dict(labels)))
+    except OSError as error:
+        doing = f"cannot create volume {name}"
+        raise errors.from_os_error(doing, error) from error
+
+
+def _make(volumes: str, name: str, anonymous: bool, labels: dict[str, str]) -> bool:
+    import json
+
+    parent = os.open(volumes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    temporary = f".{name[:100]}.{os.urandom(4).hex()}"
+    try:
+        os.mkdir(temporary, 0o700, dir_fd=parent)
+        own = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            meta = json.dumps({"Name": name, "Anonymous": anonymous, "Labels": labels}).encode()
+            atomic.write_file(own, "meta.json", meta)
+            os.mkdir("_data", 0o755, dir_fd=own)
+            os.chmod("_data", 0o755, dir_fd=own)  # noqa: S103 - as docker; the directory above is 0700
+        finally:
+            os.close(own)
+        try:
+            # rename(2) puts a directory over an empty one only: a volume that somebody else has just made stays.
+            os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+        except OSError:
+            if not os.path.isdir(data_path(volumes, name)):
+                raise
+            return False
+        os.fsync(parent)
+    finally:
+        atomic.remove_tree(parent, temporary)
+        os.close(parent)
+    return True
+
+
+def remove(volumes: str, name: str) -> None:
+    """Remove a volume and all that is in it; a missing one is no error.
+
+    :raises errors.Error: something cannot be removed.
+    """
+    check_name(name)
+    try:
+        parent = os.open(volumes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        atomic.remove_tree(parent, name)
+    except OSError as error:
+        doing = f"cannot remove volume {name}"
+        raise errors.from_os_error(doing, error) from error
+    finally:
+        os.close(parent)
