@@ -5,7 +5,7 @@ opinion. Each prototype is a function object of its own (``CDLL[name]`` makes a 
 and never touched again: ``argtypes`` of a shared object, changed at call time, would be a race between threads.
 
 A failing call raises ``OSError(errno, "<call>: <text>", path)``. Paths may be ``str``, ``bytes`` or ``None`` (NULL); a
-NUL byte inside one is refused, since C would silently act on the part before it. System calls are not restarted after
+NUL byte inside one is EINVAL, since C would silently act on the part before it. System calls are not restarted after
 EINTR here: callers which may block say what they do.
 
 Names are the kernel's. Numbers are for x86_64 and aarch64; on another machine importing works and calling says why not.
@@ -252,12 +252,11 @@ sock_fprog = _struct(
 def encode_path(path: str | bytes) -> bytes:
     """Give the bytes of a path as the kernel wants them.
 
-    :raises ValueError: a NUL byte inside, which C would take for the end.
+    :raises OSError: EINVAL for a NUL byte inside, which C would take for the end.
     """
     raw = os.fsencode(path)
     if b"\0" in raw:
-        message = f"embedded null byte in {path!r}"
-        raise ValueError(message)
+        raise error(_errno.EINVAL, "path", path, "embedded null byte")
     return raw
 
 
@@ -330,7 +329,10 @@ def _syscall(
     function.errcheck = check
 
     def call(*args: Any) -> int:
-        result: int = function(number, *args)
+        try:
+            result: int = function(number, *args)
+        except ctypes.ArgumentError as mistake:
+            raise error(_errno.EINVAL, name, _named(args, names), str(mistake)) from None
         return result
 
     return call

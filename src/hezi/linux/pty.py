@@ -13,6 +13,7 @@ from hezi.linux import abi, fd
 _TIOCSPTLCK = 0x40045431
 _TIOCGPTPEER = 0x5441
 _TIOCGPTN = 0x80045430
+_DEVPTS_SUPER_MAGIC = 0x1CD1
 _TERMINAL = os.O_RDWR | os.O_NOCTTY
 _U16_MAX = 0xFFFF
 
@@ -24,9 +25,11 @@ def open_in_devpts(devpts_mount_fd: int) -> tuple[int, int]:
     anything.
 
     :param devpts_mount_fd: the root directory of the devpts.
-    :raises OSError: ENOSPC when the instance's ``max`` option or kernel.pty.max is reached, EACCES for a ``ptmxmode``
-        that forbids it.
+    :raises OSError: EXDEV for what is no devpts; ENOSPC when the instance's ``max`` or kernel.pty.max is reached; EACCES
+        for a ``ptmxmode`` that forbids it.
     """
+    if fd.fs_magic(devpts_mount_fd) != _DEVPTS_SUPER_MAGIC:
+        raise abi.error(errno.EXDEV, "openat2", f"fd {devpts_mount_fd}", "not a devpts")
     # The ptmx of this very mount, no link and nothing mounted over it.
     resolve = fd.RESOLVE_BENEATH | fd.RESOLVE_NO_SYMLINKS | fd.RESOLVE_NO_XDEV
     master = fd.openat2(devpts_mount_fd, "ptmx", _TERMINAL, 0, resolve)
