@@ -40,7 +40,7 @@ sys.path[:0] = {path!r}
 from hezi.linux import (
     abi, caps, fd, features, mount, mountinfo, namespaces, pidfd, prctl, procfs, propagation, pty, rlimits,
 )
-from tests.support.in_child import hide, raises, only_child
+from tests.support.in_child import hide, listed, only_child, raises
 """
 
 
@@ -70,6 +70,15 @@ def raises(number: int, *texts: str) -> Iterator[None]:
     assert caught.errno == number, f"{errno.errorcode.get(caught.errno or 0)}: {caught}"
     for text in texts:
         assert text in str(caught), f"{text!r} is not in {caught}"
+
+
+def listed(file: int) -> list[str]:
+    """List a directory by an O_PATH descriptor, as those of detached mounts are."""
+    readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=file)
+    try:
+        return sorted(os.listdir(readable))
+    finally:
+        os.close(readable)
 
 
 def only_child(body: Callable[[], object], pid: int) -> None:

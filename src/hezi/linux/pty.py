@@ -25,8 +25,8 @@ def open_in_devpts(devpts_mount_fd: int) -> tuple[int, int]:
     anything.
 
     :param devpts_mount_fd: the root directory of the devpts.
-    :raises OSError: EXDEV for what is no devpts; ENOSPC when the instance's ``max`` or kernel.pty.max is reached; EACCES
-        for a ``ptmxmode`` that forbids it.
+    :raises OSError: EXDEV for what is no devpts; ENOSPC when its ``max`` or kernel.pty.max is reached; EACCES for a
+        ``ptmxmode`` that forbids it.
     """
     if fd.fs_magic(devpts_mount_fd) != _DEVPTS_SUPER_MAGIC:
         raise abi.error(errno.EXDEV, "openat2", f"fd {devpts_mount_fd}", "not a devpts")
