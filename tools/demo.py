@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "src")]
 
 from tests.support import registry  # noqa: E402 - the path above finds it
 from tests.support.needs import find_tool  # noqa: E402
@@ -67,9 +67,13 @@ def show(directory: Path, *args: str) -> None:
     :raises DemoError: it failed.
     """
     print(f"\n$ {shlex.join(['hezi', *args])}", flush=True)
-    script = Path(sys.executable).with_name("hezi")
-    environment = {**os.environ, "HEZI_ROOT": str(directory / "root"), "HEZI_RUNROOT": str(directory / "run")}
-    code = subprocess.run([str(script), *args], env=environment, check=False).returncode
+    environment = {
+        **os.environ,
+        "HEZI_ROOT": str(directory / "root"),
+        "HEZI_RUNROOT": str(directory / "run"),
+        "PYTHONPATH": str(REPOSITORY / "src"),
+    }
+    code = subprocess.run([sys.executable, "-m", "hezi", *args], env=environment, check=False).returncode
     if code:
         raise DemoError(f"hezi {args[0]} ended with exit code {code}")
 
