@@ -1,0 +1,140 @@
+"""Which cgroup hierarchies this process can use, from what is mounted.
+
+A host has cgroup v2 alone (``v2``), v1 hierarchies alone (``v1``), or both (``hybrid``), with the controllers shared
+out between them in any way; several v1 controllers may sit on one mount, and a v1 hierarchy may have a name and no
+controller. Only the mounts tell (/proc/cgroups lists what the kernel was built with): each mount of type cgroup or
+cgroup2 in mountinfo, with /proc/self/cgroup to say which options of a v1 mount are controllers (cgroups(7)).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Literal, NamedTuple
+
+from hezi.linux import mountinfo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hezi.linux.mountinfo import MountEntry
+
+Kind = Literal["v1", "v2", "hybrid", "none"]
+
+
+class Hierarchy(NamedTuple):
+    """One hierarchy and where it is mounted.
+
+    :ivar version: 1 or 2.
+    :ivar mount_point: as this process sees it.
+    :ivar controllers: on it; for v2 those its topmost visible group may hand on.
+    :ivar name: of a named v1 hierarchy (``systemd``), else "".
+    :ivar root: the group that the mount shows as its top; "/" unless bound or in a container.
+    :ivar own: the group of this process, relative to its cgroup namespace.
+    """
+
+    version: int
+    mount_point: str
+    controllers: tuple[str, ...]
+    name: str = ""
+    root: str = "/"
+    own: str = "/"
+
+
+class Layout(NamedTuple):
+    """All usable hierarchies; the v2 one, if any, is the last."""
+
+    kind: Kind
+    hierarchies: tuple[Hierarchy, ...]
+
+    def carrying(self, controller: str) -> Hierarchy | None:
+        """Return the hierarchy that has ``controller``; a controller sits on one hierarchy only (cgroups(7))."""
+        return next((one for one in self.hierarchies if controller in one.controllers), None)
+
+    @property
+    def v2(self) -> Hierarchy | None:
+        """The v2 hierarchy, with controllers or without."""
+        return next((one for one in self.hierarchies if one.version == 2), None)
+
+
+class _Line(NamedTuple):
+    """A line of /proc/PID/cgroup: ``number:controllers:path``; v2 has number 0 and no controllers."""
+
+    number: int
+    controllers: tuple[str, ...]
+    path: str
+
+
+def detect() -> Layout:
+    """Find the layout of the calling process.
+
+    :raises OSError: /proc is not there to be read.
+    """
+    with open("/proc/self/cgroup", "rb") as file:
+        membership = file.read()
+    return parse(mountinfo.read(), membership, _v2_controllers)
+
+
+def parse(mounts: Iterable[MountEntry], membership: bytes, v2_controllers: Callable[[str], tuple[str, ...]]) -> Layout:
+    """Make the layout of a mount table and the text of /proc/self/cgroup.
+
+    :param v2_controllers: tells what the v2 hierarchy mounted somewhere can hand on.
+    """
+    lines = [_line(line) for line in membership.decode("utf-8", "surrogateescape").splitlines()]
+    found: dict[tuple[str, ...], Hierarchy] = {}
+    for mount in mounts:
+        if mount.fstype == "cgroup":
+            key, one = _v1(mount, lines)
+        elif mount.fstype == "cgroup2":
+            key, one = _v2(mount, lines, v2_controllers(mount.mount_point))
+        else:
+            continue
+        # Mounted more than once: the mount that shows most of the hierarchy is the one to work in.
+        if one and (key not in found or len(one.root) < len(found[key].root)):
+            found[key] = one
+    hierarchies = sorted(found.values(), key=lambda one: (one.version, not one.controllers))
+    return Layout(_kind(hierarchies), tuple(hierarchies))
+
+
+def _kind(hierarchies: list[Hierarchy]) -> Kind:
+    """A v1 hierarchy without controllers (elogind's) does not make a v2 host a hybrid one."""
+    v2 = any(one.version == 2 for one in hierarchies)
+    v1 = any(one.version == 1 and (one.controllers or not v2) for one in hierarchies)
+    if v1 and v2:
+        return "hybrid"
+    return "v1" if v1 else "v2" if v2 else "none"
+
+
+def _line(line: str) -> _Line:
+    # At most two splits: a group's path may have colons of its own.
+    number, controllers, path = line.split(":", 2)
+    return _Line(int(number), tuple(controllers.split(",")) if controllers else (), path)
+
+
+def _v2(
+    mount: MountEntry, lines: list[_Line], controllers: tuple[str, ...]
+) -> tuple[tuple[str, ...], Hierarchy | None]:
+    own = next((line.path for line in lines if line.number == 0), "/")
+    return (), Hierarchy(2, mount.mount_point, controllers, "", mount.root, own)
+
+
+def _v1(mount: MountEntry, lines: list[_Line]) -> tuple[tuple[str, ...], Hierarchy | None]:
+    """Match a v1 mount with its line: the one whose controllers are all among the mount's options."""
+    options = mount.super_options.split(",")
+    for line in lines:
+        # "name=systemd" stands in both places as one word.
+        if line.number and line.controllers and set(line.controllers) <= set(options):
+            named = [word for word in line.controllers if word.startswith("name=")]
+            controllers = tuple(word for word in line.controllers if not word.startswith("name="))
+            name = named[0].removeprefix("name=") if named else ""
+            return line.controllers, Hierarchy(1, mount.mount_point, controllers, name, mount.root, line.path)
+    return (), None
+
+
+def _v2_controllers(mount_point: str) -> tuple[str, ...]:
+    try:
+        with open(os.path.join(mount_point, "cgroup.controllers"), encoding="ascii") as file:
+            return tuple(file.read().split())
+    except OSError:
+        # Another mount lies over it, or it is not ours to read: then it has nothing for us.
+        return ()
