@@ -258,7 +258,8 @@ def create(layout: Layout, path: str) -> ContainerCgroup:
     members: list[Membership] = []
     try:
         for hierarchy in layout.hierarchies:
-            members.append(Membership(hierarchy, _make(hierarchy, parts)))
+            group = _make(hierarchy, parts)
+            members.append(Membership(hierarchy, group))
     except BaseException:
         for member in members:
             with suppress(OSError):
