@@ -5,8 +5,8 @@ Order of every commit: write, fsync the file, rename, fsync the directory (a ren
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
 
 
 def write_file(dir_fd: int, name: str, data: bytes, *, mode: int = 0o600, sync: bool = True) -> None:
@@ -57,50 +57,75 @@ _OPEN_LEVELS = 64
 def remove_tree(dir_fd: int, name: str | bytes) -> None:
     """Remove the tree ``name`` below ``dir_fd``; a link is removed, never followed; what is gone already is fine.
 
-    Works with a descriptor per directory: swapping a directory for a link while we walk cannot lead us outside.
+    Works by descriptors: swapping a directory for a link while we walk cannot lead us outside. Only one is open at a
+    time, and there is no recursion, since a tree from a container may be deeper than either would allow.
 
-    :raises OSError: something cannot be removed.
+    :raises OSError: something cannot be removed, or a directory was moved while we were in it.
     """
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+        current = _open_dir(dir_fd, name)
     except FileNotFoundError:
         return
     except OSError:
         # ENOTDIR or ELOOP: not a directory. Anything else unlink says again, with the right text.
         os.unlink(name, dir_fd=dir_fd)
         return
-    # A list of open directories instead of recursion: a tree from an image may be deeper than Python's stack.
-    stack: list[tuple[int, str | bytes, int, list[str]]] = [(dir_fd, name, fd, os.listdir(fd))]
+    levels = [_Level(name, current)]
     try:
-        while stack:
-            parent, own_name, current, names = stack[-1]
-            if not names:
-                os.close(current)
-                stack.pop()
-                os.rmdir(own_name, dir_fd=parent)
-                continue
-            _remove_entry(stack, current, names.pop())
+        while True:
+            child = _remove_files(current, levels[-1].left)
+            if child is not None:
+                below = _open_dir(current, child)
+                levels.append(_Level(child, below))
+            elif len(levels) > 1:
+                below = _open_parent(current, levels[-2])
+                os.rmdir(levels.pop().name, dir_fd=below)
+            else:
+                break
+            os.close(current)
+            current = below
     finally:
-        for _, _, open_fd, _ in stack:
-            os.close(open_fd)
+        os.close(current)
+    os.rmdir(name, dir_fd=dir_fd)
 
 
-def _remove_entry(stack: list[tuple[int, str | bytes, int, list[str]]], current: int, child: str) -> None:
-    try:
-        info = os.stat(child, dir_fd=current, follow_symlinks=False)
-        if not stat.S_ISDIR(info.st_mode):
-            os.unlink(child, dir_fd=current)
-            return
-        if len(stack) >= _OPEN_LEVELS:
-            _, _, top, top_names = stack[0]
-            moved = f".deep-{os.urandom(8).hex()}"
-            os.rename(child, moved, src_dir_fd=current, dst_dir_fd=top)
-            top_names.append(moved)
-            return
-        child_fd = os.open(child, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=current)
-    except FileNotFoundError:
-        return
-    stack.append((current, child, child_fd, os.listdir(child_fd)))
+class _Level:
+    """A directory on the way from the tree's top to where we are: who it is, and what is still in it."""
+
+    __slots__ = ("identity", "left", "name")
+
+    def __init__(self, name: str | bytes, fd: int) -> None:
+        info = os.fstat(fd)
+        self.name = name
+        self.identity = (info.st_dev, info.st_ino)
+        self.left = os.listdir(fd)
+
+
+def _remove_files(fd: int, names: list[str]) -> str | None:
+    """Remove files from the end of ``names``, up to the first directory, whose name is returned."""
+    while names:
+        name = names.pop()
+        try:
+            os.unlink(name, dir_fd=fd)
+        except FileNotFoundError:
+            continue
+        except IsADirectoryError:
+            return name
+    return None
+
+
+def _open_dir(dir_fd: int, name: str | bytes) -> int:
+    return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+
+
+def _open_parent(fd: int, parent: _Level) -> int:
+    """Open ``..``, which must be the directory we came from: a directory moved meanwhile would lead us astray."""
+    above = _open_dir(fd, "..")
+    info = os.fstat(above)
+    if (info.st_dev, info.st_ino) != parent.identity:
+        os.close(above)
+        raise OSError(errno.ESTALE, "directory was moved while it was being removed", os.fsdecode(parent.name))
+    return above
 
 
 def _unlink_quietly(dir_fd: int, name: str) -> None:

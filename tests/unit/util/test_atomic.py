@@ -66,7 +66,25 @@ def test_a_link_given_by_name_is_removed_itself(tmp_path, directory):
     assert os.listdir(tmp_path) == ["outside"]
 
 
-def test_tree_deeper_than_the_stack(tmp_path, directory):
+def test_a_directory_moved_away_meanwhile_ends_the_walk(tmp_path, directory, monkeypatch):
+    (tmp_path / "tree" / "inner").mkdir(parents=True)
+    (tmp_path / "tree" / "inner" / "file").write_text("")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "keep").write_text("")
+    unlink = os.unlink
+
+    def moving_unlink(name, *, dir_fd):
+        if name == "file":
+            os.rename(tmp_path / "tree" / "inner", tmp_path / "elsewhere" / "inner")
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", moving_unlink)
+    with pytest.raises(OSError, match="moved while"):
+        atomic.remove_tree(directory, "tree")
+    assert (tmp_path / "elsewhere" / "keep").exists()
+
+
+def test_tree_deeper_than_the_stack_and_the_limit_of_open_files(tmp_path, directory):
     current = os.open(tmp_path, os.O_RDONLY)
     for _ in range(1500):
         os.mkdir("d", dir_fd=current)
