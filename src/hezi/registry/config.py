@@ -55,6 +55,9 @@ def host_policy(domain: str, *, config: str | None = None, certs_d: str = DOCKER
     :param config: the configuration file; default $HEZI_REGISTRIES_CONFIG, else ``/etc/hezi/registries.toml``.
     :raises Error: the configuration is wrong or cannot be read.
     """
+    port = split_port(domain)[1]
+    if port is not None and not 0 < port < 1 << 16:
+        raise Error(INVALID, f"invalid registry {domain}: there is no port {port}")
     path = config or os.environ.get("HEZI_REGISTRIES_CONFIG") or DEFAULT_FILE
     settings = _settings(path).get(domain, {})
     ca_files, pairs = _docker_certificates(os.path.join(certs_d, domain))

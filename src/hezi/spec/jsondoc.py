@@ -33,7 +33,7 @@ def loads(raw: bytes, *, limit: int, depth: int = MAX_DEPTH, what: str = "docume
     except UnicodeDecodeError as error:
         raise _corrupt(what, f"invalid UTF-8 at byte {error.start}") from None
     except RecursionError:
-        raise _corrupt(what, f"nested deeper than {depth}") from None
+        raise _corrupt(what, "nested too deep") from None
     except ValueError as error:
         raise _corrupt(what, str(error)[:200].encode("unicode_escape").decode("ascii")) from None
     _check(value, depth, what, surrogates=b"\\u" in raw)
@@ -107,27 +107,24 @@ _DECODER = JSONDecoder(object_pairs_hook=_unique, parse_int=_integer, parse_floa
 def _check(value: Json, depth: int, what: str, *, surrogates: bool) -> None:
     """Walk the parsed tree level by level; with ``surrogates`` look at every string as well."""
     level: list[Json] = [value]
-    for _ in range(depth + 1):
+    while level:
+        containers = False
         deeper: list[Json] = []
         for item in level:
             if isinstance(item, dict):
+                containers = True
                 deeper.extend(item.values())
                 if surrogates:
                     deeper.extend(item)
             elif isinstance(item, list):
+                containers = True
                 deeper.extend(item)
             elif surrogates and isinstance(item, str):
                 _check_text(item, what)
-        if not deeper:
-            return
+        depth -= containers
+        if depth < 0:
+            raise _corrupt(what, "nested too deep")
         level = deeper
-    # what is left one level below the deepest allowed container are its scalars, which is fine
-    if any(isinstance(item, (dict, list)) for item in level):
-        raise _corrupt(what, f"nested deeper than {depth}")
-    if surrogates:
-        for item in level:
-            if isinstance(item, str):
-                _check_text(item, what)
 
 
 def _check_text(text: str, what: str) -> None:

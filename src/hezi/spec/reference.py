@@ -64,7 +64,7 @@ class Reference(NamedTuple):
             raise _invalid(text)
         if at and not _digest_shape_ok(digest_text):
             raise _invalid(text)
-        if len(domain) + 1 + len(path) > MAX_NAME:
+        if len(path) > MAX_NAME:
             raise Error(INVALID, f"repository name must not be more than {MAX_NAME} characters")
         return cls(domain, path, tag if colon else None, Digest.parse(digest_text) if at else None)
 
@@ -149,6 +149,8 @@ def _split_domain(text: str) -> tuple[str, str]:
 
 
 def _domain_ok(domain: str) -> bool:
+    if len(domain) > MAX_NAME:
+        return False
     if domain.startswith("["):
         address, bracket, port = domain[1:].partition("]")
         if not (bracket and address and _IPV6.issuperset(address)):
