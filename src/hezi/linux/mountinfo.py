@@ -115,10 +115,11 @@ def parse_line(line: bytes) -> MountEntry:
     """
     fields = line.split(b" ")
     separator = fields.index(b"-", 6)
-    tags: dict[bytes, int] = {}
+    tags = dict.fromkeys((b"shared", b"master", b"propagate_from"), 0)
     for tag in fields[6:separator]:
         name, _, value = tag.partition(b":")
-        tags[name] = int(value or 0)  # unknown ones are to be ignored, says the man page
+        if name in tags:  # others are to be ignored, says the man page
+            tags[name] = int(value)
     major, _, minor = fields[2].partition(b":")
     return MountEntry(
         id=int(fields[0]),
@@ -128,10 +129,10 @@ def parse_line(line: bytes) -> MountEntry:
         root=unescape(fields[3]),
         mount_point=unescape(fields[4]),
         options=fields[5].decode(),
-        peer_group=tags.get(b"shared", 0),
-        master=tags.get(b"master", 0),
-        propagate_from=tags.get(b"propagate_from", 0),
-        unbindable=b"unbindable" in tags,
+        peer_group=tags[b"shared"],
+        master=tags[b"master"],
+        propagate_from=tags[b"propagate_from"],
+        unbindable=b"unbindable" in fields[6:separator],
         fstype=unescape(fields[separator + 1]),
         source=unescape(fields[separator + 2]),
         super_options=unescape(b" ".join(fields[separator + 3 :])),

@@ -43,6 +43,20 @@ KINDS: Final = {
 }
 
 
+_ALL_KINDS = (
+    CLONE_NEWUSER
+    | CLONE_NEWCGROUP
+    | CLONE_NEWIPC
+    | CLONE_NEWUTS
+    | CLONE_NEWNET
+    | CLONE_NEWPID
+    | CLONE_NEWTIME
+    | CLONE_NEWNS
+)
+# Whatever shares memory, descriptors or handlers with the child would have two interpreters tread on each other.
+_CLONE_ALLOWED = _ALL_KINDS | CLONE_PARENT | CLONE_CLEAR_SIGHAND
+
+
 def unshare(flags: int) -> None:
     """Put this process into new namespaces, as unshare(2) says.
 
@@ -131,7 +145,7 @@ def clone3(
         caller's own; it is put to 0 here.
     :param cgroup_fd: a directory of a cgroup v2 tree; the child starts in it (CLONE_INTO_CGROUP, Linux 5.7).
     :return: (pid, pidfd) in the parent, pidfd being close-on-exec, or -1 when not wanted; (0, -1) in the child.
-    :raises OSError: EINVAL when this process has more than one thread; EPERM, ENOSPC, EAGAIN, EBUSY (no more processes
+    :raises OSError: EINVAL when this process has more than one thread, or for other flags; EPERM, ENOSPC, EAGAIN, EBUSY (no more processes
         in that cgroup, or controllers enabled for its children) as clone(2) says.
     """
     threads = thread_count()
@@ -139,6 +153,9 @@ def clone3(
         detail = (
             f"this process has {threads} threads; only one would go on in the child, and locks held by others for ever"
         )
+        raise abi.error(errno.EINVAL, "clone3", detail=detail)
+    if flags & ~_CLONE_ALLOWED:
+        detail = f"flags {flags & ~_CLONE_ALLOWED:#x} are not for a Python process"
         raise abi.error(errno.EINVAL, "clone3", detail=detail)
     if flags & CLONE_PARENT:
         exit_signal = 0
