@@ -58,7 +58,7 @@ def _fstype(name: str) -> tuple[bool, str]:
     except OSError as error:
         if error.errno == errno.ENODEV:
             return False, f"fsopen says ENODEV: this kernel has no {name}"
-        with open("/proc/filesystems", encoding="ascii") as file:
+        with open("/proc/filesystems", encoding="utf-8") as file:
             listed = any(line.split()[-1] == name for line in file)
         return listed, f"fsopen says {_answer(error)}; {'listed' if listed else 'not listed'} in /proc/filesystems"
     return True, "fsopen accepts it"
@@ -141,7 +141,7 @@ def _user_namespaces_by_sysctl() -> tuple[bool, str]:
     """Read what forbids them, for a process with threads, which does not fork."""
     for name, forbids in (("user/max_user_namespaces", "0"), ("kernel/unprivileged_userns_clone", "0")):
         try:
-            with open(f"/proc/sys/{name}", encoding="ascii") as file:
+            with open(f"/proc/sys/{name}", encoding="utf-8") as file:
                 value = file.read().strip()
         except OSError:
             continue

@@ -150,9 +150,7 @@ def clone3(
     """
     threads = thread_count()
     if threads != 1:
-        detail = (
-            f"this process has {threads} threads; only one would go on in the child, and locks held by others for ever"
-        )
+        detail = f"this process has {threads} threads, of which only one would go on in the child"
         raise abi.error(errno.EINVAL, "clone3", detail=detail)
     if flags & ~_CLONE_ALLOWED:
         detail = f"flags {flags & ~_CLONE_ALLOWED:#x} are not for a Python process"

@@ -90,7 +90,7 @@ def start_time(pid: int | str, proc_fd: int | None = None) -> int:
 
 def boot_id() -> str:
     """Give the kernel's random name of this boot; not namespaced."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+    with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
         return file.read().strip()
 
 
