@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 
 from hezi.linux import abi
 
@@ -55,6 +56,9 @@ _ALL_KINDS = (
 )
 # Whatever shares memory, descriptors or handlers with the child would have two interpreters tread on each other.
 _CLONE_ALLOWED = _ALL_KINDS | CLONE_PARENT | CLONE_CLEAR_SIGHAND
+
+_SETTLE_TRIES = 20
+_SETTLE_SECONDS = 0.001
 
 
 def unshare(flags: int) -> None:
@@ -103,7 +107,21 @@ def thread_count() -> int:
     try:
         return len(os.listdir("/proc/self/task"))
     except OSError:
-        return len(sys._current_frames())  # noqa: SLF001 - documented, and all there is without /proc
+        return _python_threads()
+
+
+def _python_threads() -> int:
+    return len(sys._current_frames())  # noqa: SLF001 - documented, and all there is without /proc
+
+
+def _settled_thread_count() -> int:
+    """Count the threads, but wait for those which Python has joined and the kernel has not quite ended yet."""
+    for _ in range(_SETTLE_TRIES):
+        threads = thread_count()
+        if threads == 1 or _python_threads() > 1:
+            return threads
+        time.sleep(_SETTLE_SECONDS)
+    return thread_count()
 
 
 def _clone2(flags: int, exit_signal: int, pidfd: int) -> int:
@@ -145,10 +163,10 @@ def clone3(
         caller's own; it is put to 0 here.
     :param cgroup_fd: a directory of a cgroup v2 tree; the child starts in it (CLONE_INTO_CGROUP, Linux 5.7).
     :return: (pid, pidfd) in the parent, pidfd being close-on-exec, or -1 when not wanted; (0, -1) in the child.
-    :raises OSError: EINVAL when this process has more than one thread, or for other flags; EPERM, ENOSPC, EAGAIN, EBUSY (no more processes
-        in that cgroup, or controllers enabled for its children) as clone(2) says.
+    :raises OSError: EINVAL when this process has more than one thread, or for other flags; EPERM, ENOSPC, EAGAIN, EBUSY
+        (controllers enabled for the children of that cgroup) as clone(2) says.
     """
-    threads = thread_count()
+    threads = _settled_thread_count()
     if threads != 1:
         detail = f"this process has {threads} threads, of which only one would go on in the child"
         raise abi.error(errno.EINVAL, "clone3", detail=detail)
