@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import errno
 import fcntl
 import os
+import signal
 import socket
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -486,6 +489,34 @@ def test_send_refuses_what_would_be_lost():
             fd.send_fds(ours, b"", [0])
         with raises(errno.EINVAL, "254 descriptors"):
             fd.send_fds(ours, b"x", [0] * 254)
+
+
+def test_a_closed_peer_is_an_error_and_no_signal():
+    def body() -> None:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        ours, theirs = _socket.socketpair()
+        theirs.close()
+        with raises(errno.EPIPE):
+            fd.send_fds(ours, b"x", [0])
+
+    in_child(body)
+
+
+def test_a_message_longer_than_the_buffers_arrives_whole():
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    message = os.urandom(300_000)
+    reader = threading.Thread(target=fd.send_fds, args=(ours, message, [0]))
+    with ours, theirs:
+        reader.start()
+        data, fds = fd.recv_fds(theirs, 1 << 20, 1)
+        while len(data) < len(message):
+            more, none = fd.recv_fds(theirs, 1 << 20, 1)
+            assert none == []
+            data += more
+        reader.join()
+        assert data == message
+        os.close(fds[0])
 
 
 def test_a_datagram_cut_short_is_an_error():

@@ -391,7 +391,7 @@ def get_seals(fd: int) -> int:
 
 
 _SOL_SOCKET, _SCM_RIGHTS = 1, 1
-_MSG_CTRUNC, _MSG_TRUNC, _MSG_CMSG_CLOEXEC = 0x8, 0x20, 0x40000000
+_MSG_CTRUNC, _MSG_TRUNC, _MSG_NOSIGNAL, _MSG_CMSG_CLOEXEC = 0x8, 0x20, 0x4000, 0x40000000
 _CMSG_HEADER = 16
 # The kernel's SCM_MAX_FD
 MAX_FDS = 253
@@ -401,14 +401,15 @@ def send_fds(sock: socket, data: bytes, fds: Sequence[int] = ()) -> None:
     """Send one message with descriptors over an AF_UNIX socket; all of ``data`` or an error.
 
     :param data: at least one byte: a stream socket drops descriptors that travel with nothing.
-    :raises OSError: EINVAL without data or with more than 253 descriptors, EMSGSIZE when the socket took less.
+    :raises OSError: EINVAL without data or with more than 253 descriptors, EPIPE when the other end is closed.
     """
     if not data or len(fds) > MAX_FDS:
         raise abi.error(errno.EINVAL, "sendmsg", None, f"{len(data)} bytes, {len(fds)} descriptors")
     packed = b"".join(fd.to_bytes(4, "little") for fd in fds)
-    sent = sock.sendmsg([data], [(_SOL_SOCKET, _SCM_RIGHTS, packed)] if fds else [])
+    # NOSIGNAL: a peer that is gone must be an EPIPE here even after SIGPIPE was put back to its default.
+    sent = sock.sendmsg([data], [(_SOL_SOCKET, _SCM_RIGHTS, packed)] if fds else [], _MSG_NOSIGNAL)
     while sent < len(data):
-        sent += sock.send(data[sent:])
+        sent += sock.send(data[sent:], _MSG_NOSIGNAL)
 
 
 def recv_fds(sock: socket, maxlen: int, maxfds: int) -> tuple[bytes, list[int]]:
