@@ -380,6 +380,7 @@ prctl = _syscall("prctl", (157, 167), _int, _ulong, _ulong, _ulong, _ulong)
 capget = _syscall("capget", (125, 90), _ptr, _ptr)
 capset = _syscall("capset", (126, 91), _ptr, _ptr)
 prlimit64 = _syscall("prlimit64", (302, 261), _int, _uint, _ptr, _ptr)
+rt_sigaction = _syscall("rt_sigaction", (13, 134), _int, _ptr, _ptr, _size)
 keyctl = _syscall("keyctl", (250, 219), _int, _ptr, _ulong, _ulong, _ulong)
 # policy
 seccomp = _syscall("seccomp", (317, 277), _uint, _uint, _ptr)

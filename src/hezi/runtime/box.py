@@ -270,7 +270,7 @@ def _failure(plan: Plan, index: int, number: int, text: str, path: object) -> er
 
 def _not_executed(number: int, text: str, name: str) -> errors.Error:
     """Docker's words and codes: 127 for a program that is not there, 126 for one that cannot be executed."""
-    message = f'exec: "{name}": {text.lower() if number == _ENOENT and text[0].isupper() else text}'
+    message = f'exec: "{name}": {text}'
     if number in {_ENOENT, _ENOTDIR}:
         return errors.Error(errors.COMMAND_NOT_FOUND, message)
     hint = None

@@ -49,7 +49,8 @@ class SetOomScoreAdj(ops.Operation):
 
     def execute(self, context: ops.Context) -> None:
         try:
-            ops_mounts.write_proc(context, b"self/oom_score_adj", b"%d" % self.value)
+            # By number: "self" is a link, and links are not followed in there.
+            ops_mounts.write_proc(context, b"%d/oom_score_adj" % os.getpid(), b"%d" % self.value)
         except PermissionError:
             # Lowering it below the caller's own needs CAP_SYS_RESOURCE.
             context.warn("not allowed here; the value stays as it is")
@@ -327,7 +328,7 @@ def _reason(path: bytes, error: OSError) -> OSError:
     try:
         status = os.stat(path)
     except OSError:
-        return OSError(number, os.strerror(number), path)
+        return OSError(number, os.strerror(number).lower(), path)
     if stat.S_ISDIR(status.st_mode):
         return OSError(errno.EISDIR, "is a directory", path)
     if number == errno.ENOENT:

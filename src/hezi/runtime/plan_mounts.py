@@ -140,8 +140,7 @@ def _one(
     spec: Spec,
     hierarchies: tuple[Hierarchy, ...],
 ) -> Iterator[ops.Operation]:
-    destination = os.fsencode(entry.destination)
-    _check(entry, destination)
+    destination = _destination(entry)
     words = _words(entry.options)
     if entry.type == "bind" or words.bind:
         yield from _bind(entry, destination, number, words)
@@ -157,19 +156,25 @@ def _one(
         yield ops_mounts.MountFilesystem(words.attrs_set, destination, entry.type, keep, data)
 
 
-def _check(entry: Mount, destination: bytes) -> None:
+def _destination(entry: Mount) -> bytes:
+    """Give the mount point in its shortest form, as Docker reads it.
+
+    :raises hezi.errors.Error: INVALID for a place where nothing may be mounted.
+    """
+    destination = os.fsencode(entry.destination)
     if not destination.startswith(b"/") or b"\0" in destination or "\0" in entry.source:
         message = f"mount destination {entry.destination!r} is not an absolute path"
         raise _refuse(errors.INVALID, message)
     if entry.type not in _FILE_SYSTEMS:
         message = f"mounts of type {entry.type!r} are not supported"
         raise _refuse(errors.UNSUPPORTED, message)
-    normal = os.path.normpath(destination)
+    # Two leading slashes are kept by normpath, since POSIX lets them mean something; Linux does not.
+    normal = b"/" + os.path.normpath(destination).lstrip(b"/")
     if normal == b"/":
         message = f"mount destination {entry.destination!r} is the root itself"
         raise _refuse(errors.INVALID, message)
     # Judged again by descriptor when it is resolved; said here already, since here it can be said well.
-    if normal == b"/proc" and (entry.type != "proc" or destination != normal):
+    if normal == b"/proc" and entry.type != "proc":
         message = "nothing but a procfs may be mounted on /proc"
         raise _refuse(errors.INVALID, message, "hezi writes to /proc while it starts a container")
     if normal.startswith(b"/proc/") and normal not in targets.PROC_TARGETS:
@@ -178,6 +183,7 @@ def _check(entry: Mount, destination: bytes) -> None:
     if entry.type == "proc" and normal != b"/proc":
         message = f"a procfs belongs on /proc, not on {entry.destination}"
         raise _refuse(errors.UNSUPPORTED, message)
+    return normal
 
 
 def _bind(entry: Mount, destination: bytes, number: int, words: _Words) -> Iterator[ops.Operation]:
@@ -192,7 +198,9 @@ def _bind(entry: Mount, destination: bytes, number: int, words: _Words) -> Itera
     # "rw" and its kin take nothing away: what is read-only on the host stays so.
     clear = words.attrs_clear & mount.MOUNT_ATTR__ATIME
     propagation = words.propagation or "rprivate"
-    yield ops_mounts.AttachMount(clear, words.attrs_set, destination, name, propagation, words.recursive)
+    # "ro" of a recursive bind is meant for all of it, as Docker has it since 25; the OCI word for that is "rro".
+    recursive = words.recursive or words.bind == "rbind"
+    yield ops_mounts.AttachMount(clear, words.attrs_set, destination, name, propagation, recursive)
 
 
 def _dev(entry: Mount, words: _Words, nodes: list[ops_devices.Node]) -> Iterator[ops.Operation]:

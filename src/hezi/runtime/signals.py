@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # noqa: PLC2701 - see above; typeshed does not have it
 
+from hezi.linux import sigaction
+
 SIGINT = 2
 SIGILL = 4
 SIGBUS = 7
@@ -13,6 +15,8 @@ SIGSEGV = 11
 SIGCHLD = 17
 SIGTTIN = 21
 SIGTTOU = 22
+# Left ignored by posix_spawn, and unknown to libc's functions.
+_LIBC_SIGNALS = (32, 33)
 
 
 def block_all() -> None:
@@ -36,6 +40,8 @@ def reset() -> None:
 
     Python ignores SIGPIPE and SIGXFSZ, and what is ignored stays so over execve(2); handlers do not.
     """
+    for number in _LIBC_SIGNALS:
+        sigaction.set_default(number)
     for number in _signal.valid_signals():
         if _signal.getsignal(number) == _signal.SIG_IGN:
             _signal.signal(number, _signal.SIG_DFL)
