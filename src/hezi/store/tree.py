@@ -22,6 +22,7 @@ import stat
 
 from hezi import errors
 from hezi._util import atomic
+from hezi.linux import fd as linux_fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from hezi.image.tarlayer import Entry
 
 DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PROBE = linux_fd.O_PATH | os.O_NOFOLLOW
+_NO_LINKS = linux_fd.RESOLVE_BENEATH | linux_fd.RESOLVE_NO_SYMLINKS
 # As many as the kernel follows (MAXSYMLINKS).
 _MAX_LINKS = 40
 # PATH_MAX: a tree deeper than this could not be used, and would cost us a descriptor for each level.
@@ -63,12 +66,21 @@ def is_whiteout(info: os.stat_result) -> bool:
 
 
 class Tree:
-    """A layer's tree below ``root_fd``, which it owns."""
+    """A layer's tree below ``root_fd``, which it owns.
 
-    __slots__ = ("_aliases", "_open", "explicit", "implicit", "opaque", "pending", "root_fd", "size", "whiteouts")
+    :param aside_fd: a private directory on the same file system, for what has to move.
+    """
 
-    def __init__(self, root_fd: int) -> None:
+    __slots__ = (
+        "_aliases", "_open", "aside_fd", "explicit", "implicit", "lower_fd", "opaque", "pending", "root_fd", "size",
+        "whiteouts",
+    )  # fmt: skip
+
+    def __init__(self, root_fd: int, aside_fd: int = -1) -> None:
         self.root_fd = root_fd
+        self.aside_fd = aside_fd
+        self.lower_fd = -1
+        """The root of what the layers below look like together; -1 when there are none or while they do not matter."""
         self._open: dict[bytes, int] = {}
         self._aliases: dict[bytes, bytes] = {}
         self.implicit: dict[bytes, None] = {b"": None}
@@ -153,6 +165,9 @@ class Tree:
         try:
             fd = os.open(name, DIR_FLAGS, dir_fd=parent)
         except FileNotFoundError:
+            target = self._link_below(child)
+            if target is not None:
+                return target
             fd = self._make_implicit(parent, child, name)
         except NotADirectoryError:
             info = os.stat(name, dir_fd=parent, follow_symlinks=False)
@@ -165,6 +180,34 @@ class Tree:
             self.opaque.add(child)
         self._keep(child, fd)
         return fd
+
+    def below(self, path: bytes) -> int | None:
+        """Open (O_PATH) what the layers below have at the canonical ``path``; None when they have nothing there.
+
+        Something below a link or a file of theirs is not at that path: this layer's directory hides it.
+        """
+        if self.lower_fd < 0:
+            return None
+        if self.opaque:
+            parts = path.split(b"/")[:-1]
+            if any(b"/".join(parts[:count]) in self.opaque for count in range(len(parts) + 1)):
+                return None
+        try:
+            return linux_fd.openat2(self.lower_fd, path or b".", _PROBE, 0, _NO_LINKS)
+        except OSError as error:
+            if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+                return None
+            raise
+
+    def _link_below(self, child: bytes) -> bytes | None:
+        """The target when the layers below have a link there: docker and umoci follow it when they apply a layer."""
+        fd = self.below(child)
+        if fd is None:
+            return None
+        try:
+            return os.readlink(b"", dir_fd=fd) if stat.S_ISLNK(os.fstat(fd).st_mode) else None
+        finally:
+            os.close(fd)
 
     def _make_implicit(self, parent: int, child: bytes, name: bytes) -> int:
         os.mkdir(name, 0o755, dir_fd=parent)
