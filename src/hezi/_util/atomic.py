@@ -49,11 +49,6 @@ def make_private_dir(path: str) -> None:
         return
 
 
-# A tree may be thousands of directories deep, and a process may have 1024 descriptors: what lies deeper than this is
-# moved up to the top of the tree first.
-_OPEN_LEVELS = 64
-
-
 def remove_tree(dir_fd: int, name: str | bytes) -> None:
     """Remove the tree ``name`` below ``dir_fd``; a link is removed, never followed; what is gone already is fine.
 

@@ -152,12 +152,12 @@ class Ingest:
     def verify(self) -> None:
         """Check size and digest of what has been fed.
 
-        :raises hezi.errors.Error: CORRUPT; the partial file is gone then.
+        :raises hezi.errors.Error: UNAVAILABLE: too short; CORRUPT: wrong, and the partial file is gone.
         """
         if self.offset != self.size:
             # A short one may go on another time: keep it.
             message = f"download of {self._digest.short} ended after {self.offset} of {self.size} bytes"
-            raise errors.Error(errors.CORRUPT, message)
+            raise errors.Error(errors.UNAVAILABLE, message, hint="the next pull goes on from there")
         found = f"{self._digest.algorithm}:{self._hash.hexdigest()}"
         if found != self._digest:
             self.discard()

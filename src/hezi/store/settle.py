@@ -23,8 +23,10 @@ _MOVING = "moving"
 _CHUNK = 1 << 20
 
 
-def settle(tree: Tree, lower_fd: int | None) -> None:
+def settle(tree: Tree, lower_fd: int | None) -> bool:
     """Make ``tree`` ready to be stacked on ``lower_fd``, the root of the layers below; None for the lowest layer.
+
+    :return: True when something was changed.
 
     :raises hezi.errors.Error: CORRUPT: a hard link leads nowhere.
     :raises OSError: the disk or the kernel refuses.
@@ -32,6 +34,7 @@ def settle(tree: Tree, lower_fd: int | None) -> None:
     tree.lower_fd = -1 if lower_fd is None else lower_fd
     # Directories that change here keep the time the archive gave them.
     times: dict[bytes, int] = {}
+    changed = bool(tree.pending or tree.whiteouts or (tree.implicit and lower_fd is not None))
     try:
         _settle_links_on_the_way(tree, times)
         _settle_hardlinks(tree, times)
@@ -50,6 +53,7 @@ def settle(tree: Tree, lower_fd: int | None) -> None:
                 os.utime(fd, ns=(mtime, mtime))
     finally:
         tree.lower_fd = -1
+    return changed
 
 
 def _touched(tree: Tree, times: dict[bytes, int], path: bytes) -> int:

@@ -11,8 +11,8 @@ Life of a layer::
 
     driver.prepare() -> writer          a private place, locked by this process
       writer.unpack(reader)             in any order, layers at the same time
-      writer.settle(parents)            the layers below are committed now
       writer.sync()                     all of it is on the disk
+      writer.settle(parents)            the layers below are committed now; sync() again if that changed anything
       writer.commit(chain_id)           one rename: the layer is there
     driver.has(chain_id)
     driver.detach(chain_id) -> name     one rename: the layer is not there
@@ -59,8 +59,8 @@ class LayerWriter(Protocol):
     def unpack(self, reader: TarReader) -> None:
         """Take all entries of the archive."""
 
-    def settle(self, parents: Sequence[Digest]) -> None:
-        """Do what depends on the layers below, which are committed; lowest first."""
+    def settle(self, parents: Sequence[Digest]) -> bool:
+        """Do what depends on the layers below, which are committed; lowest first. True when that changed anything."""
 
     def sync(self) -> None:
         """Write everything to the disk."""

@@ -56,12 +56,12 @@ class OverlayWriter:
         """Take all entries of the archive."""
         unpack.unpack(reader, self._tree)
 
-    def settle(self, parents: Sequence[Digest]) -> None:
+    def settle(self, parents: Sequence[Digest]) -> bool:
         """Do what depends on the layers below."""
         try:
             lower = self._driver.view(parents)
             try:
-                settle.settle(self._tree, lower)
+                return settle.settle(self._tree, lower)
             finally:
                 if lower is not None:
                     os.close(lower)
@@ -206,7 +206,8 @@ class OverlayDriver:
         count = 0
         for name in os.listdir(self.fd):
             if name.startswith(_REMOVED) or (name.startswith(_TEMPORARY) and self._is_abandoned(name)):
-                atomic.remove_tree(self.fd, name)
+                with suppress(FileNotFoundError):  # somebody else sweeps too
+                    atomic.remove_tree(self.fd, name)
                 count += 1
         return count
 
