@@ -13,19 +13,19 @@ from tests.support import console
 from tests.support.harness import REPOSITORY, Hezi
 
 GUIDES = sorted(path for path in (REPOSITORY / "docs" / "guide").glob("*.md") if path.name != "README.md")
+WITH_COMMANDS = [path for path in GUIDES if console.commands(path)]
+PROGRAMS = [(path, line) for path in GUIDES for line, _ in console.programs(path)]
 
 
 @pytest.mark.needs("root", "overlay", "docker-registry", "skopeo", "busybox")
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
-def test_guide(guide: Path, hezi_env: Hezi, busybox_image: str, tmp_path: Path, leftovers_guard: None):
-    found = console.commands(guide)
-    assert found, "a guide without commands"
+@pytest.mark.parametrize("guide", WITH_COMMANDS, ids=lambda path: path.stem)
+def test_commands(guide: Path, hezi_env: Hezi, busybox_image: str, tmp_path: Path, leftovers_guard: None):
     environment = {**hezi_env.env, "REGISTRY": busybox_image.rpartition("/")[0]}
     # `hezi` and `python` of the guide are those of the tests.
     python = shlex.quote(sys.executable)
     functions = f'hezi() {{ {python} -m hezi "$@"; }}\npython() {{ {python} "$@"; }}\n'
     wrong = []
-    for line, command, expected in found:
+    for line, command, expected in console.commands(guide):
         done = subprocess.run(
             ["bash", "-c", f"{functions}exec 2>&1\n{command}"],
             stdin=subprocess.DEVNULL,
@@ -39,3 +39,20 @@ def test_guide(guide: Path, hezi_env: Hezi, busybox_image: str, tmp_path: Path, 
         if not console.matches(expected, done.stdout):
             wrong.append(f"{guide.name}:{line}: $ {command}\nexpected:\n{expected}got:\n{done.stdout}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.needs("root", "overlay", "docker-registry", "skopeo", "busybox")
+@pytest.mark.parametrize(("guide", "line"), PROGRAMS, ids=[f"{path.stem}:{line}" for path, line in PROGRAMS])
+def test_program(guide: Path, line: int, hezi_env: Hezi, busybox_image: str, leftovers_guard: None):
+    program = dict(console.programs(guide))[line]
+    environment = {**hezi_env.env, "REGISTRY": busybox_image.rpartition("/")[0]}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, f"{guide.name}:{line}\n{done.stdout}{done.stderr}"

@@ -1,4 +1,4 @@
-"""Commands in documents: ```console blocks, where ``$ `` begins a command and what follows is its output.
+"""What documents show: ```console blocks, where ``$ `` begins a command and what follows is its output, and programs.
 
 ``...`` in expected output stands for anything, over several lines when it is a line of its own. Runs of blanks in a
 line are compared as one, so that tables may be shown narrower than they are.
@@ -36,6 +36,20 @@ def commands(document: Path) -> list[Command]:
             found[-1] = last._replace(expected=f"{last.expected}{line}\n")
         elif inside:
             raise ValueError(f"{document.name}:{number}: output before the first command")
+    return found
+
+
+def programs(document: Path) -> list[tuple[int, str]]:
+    """Return line and text of each ```python block."""
+    found: list[tuple[int, str]] = []
+    inside = False
+    for number, line in enumerate(document.read_text().splitlines(), 1):
+        if line.startswith("```"):
+            inside = line == "```python"
+            if inside:
+                found.append((number, ""))
+        elif inside:
+            found[-1] = (found[-1][0], f"{found[-1][1]}{line}\n")
     return found
 
 
