@@ -231,6 +231,7 @@ def test_mkdir_refuses(tree: Path, root: int):
             fd.mkdir_in_root(root, path)
     with raises(errno.ENOENT, "missing/../x"):
         fd.mkdir_in_root(root, "missing/../x")
+    assert not (tree / "missing").exists()
 
 
 def test_mkdir_leaks_no_descriptor(tree: Path, root: int):

@@ -132,7 +132,7 @@ def _make_one(parent: int, name: bytes, mode: int, uid: int, gid: int) -> int:
         if status.st_uid == os.geteuid():
             if status.st_mode & 0o7777 != mode:
                 chmod_fd(fd, mode)
-            if (status.st_uid, status.st_gid) != (uid, gid):
+            if uid not in {-1, status.st_uid} or gid not in {-1, status.st_gid}:
                 chown_fd(fd, uid, gid)
     except BaseException:
         os.close(fd)
@@ -155,7 +155,7 @@ def mkdir_in_root(rootfd: int, path: str | bytes, mode: int = 0o755, uid: int = 
     made, inside the root, as Docker does for working directories and mount points.
 
     :param mode: of each directory made, whatever the umask.
-    :param uid: owner of each directory made; the caller's own is left without a chown.
+    :param uid: owner of each directory made, -1 for the caller; gid likewise.
     :return: an O_PATH descriptor of the last directory.
     :raises OSError: ENOTDIR or EEXIST when something else is in the way, ELOOP after 40 links, ENOENT for ".." behind a
         missing directory.
@@ -163,11 +163,12 @@ def mkdir_in_root(rootfd: int, path: str | bytes, mode: int = 0o755, uid: int = 
     parts = _parts(path)
     for _ in range(_LINKS):
         fd, length = _deepest(rootfd, parts)
+        if b".." in parts[length:]:
+            # As the kernel says; and nothing has been made yet.
+            os.close(fd)
+            raise abi.error(errno.ENOENT, "mkdirat", path, "'..' behind a directory that does not exist")
         while length < len(parts):
             name = parts[length]
-            if name == b"..":
-                os.close(fd)
-                raise abi.error(errno.ENOENT, "mkdirat", path, "'..' behind a directory that does not exist")
             target = _link_target(fd, name)
             if target is not None:
                 # A dangling link: go on with what it says in its place. Every resolution starts at the root again.
