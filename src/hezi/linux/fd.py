@@ -67,12 +67,11 @@ def openat2(dirfd: int, path: str | bytes, flags: int, mode: int = 0, resolve: i
     :raises OSError: EXDEV for a path that leaves the tree or a mount, ELOOP for a link that ``resolve`` forbids. There
         is no fallback for ENOSYS: resolving by hand is what this call exists to end.
     """
-    how = abi.open_how(flags | os.O_CLOEXEC, mode, resolve)
-    reference, size = abi.byref(how), abi.sizeof(how)
+    how = abi.pack_open_how(flags | os.O_CLOEXEC, mode, resolve)
     left = _EAGAIN_RETRIES
     while True:
         try:
-            return abi.openat2(dirfd, path, reference, size)
+            return abi.openat2(dirfd, path, how, abi.OPEN_HOW_SIZE)
         except InterruptedError:
             continue  # handlers have run; PEP 475
         except BlockingIOError:
@@ -269,7 +268,7 @@ def chmod_fd(fd: int, mode: int) -> None:
     :raises OSError: EOPNOTSUPP for a symbolic link, which has no permissions on Linux.
     """
     try:
-        abi.fchmodat2(fd, "", mode, abi.AT_EMPTY_PATH)
+        abi.fchmodat2(fd, b"", mode, abi.AT_EMPTY_PATH)
     except OSError as error:
         if error.errno != errno.ENOSYS:
             raise
@@ -294,16 +293,14 @@ def chown_fd(fd: int, uid: int, gid: int) -> None:
 
     The kernel clears set-user-id, set-group-id and file capabilities: change the owner first, then mode and xattrs.
     """
-    abi.fchownat(fd, "", uid & 0xFFFFFFFF, gid & 0xFFFFFFFF, abi.AT_EMPTY_PATH)
+    abi.fchownat(fd, b"", uid & 0xFFFFFFFF, gid & 0xFFFFFFFF, abi.AT_EMPTY_PATH)
 
 
 def utimens_fd(fd: int, atime_ns: int, mtime_ns: int) -> None:
     """Set the times, in nanoseconds since 1970, of the file behind a descriptor, O_PATH ones and links included."""
-    times = abi.timespec_pair(
-        abi.timespec(*divmod(atime_ns, 1_000_000_000)), abi.timespec(*divmod(mtime_ns, 1_000_000_000))
-    )
+    times = abi.pack_timespecs(*divmod(atime_ns, 1_000_000_000), *divmod(mtime_ns, 1_000_000_000))
     # AT_EMPTY_PATH with utimensat: since Linux 5.8
-    abi.utimensat(fd, "", abi.byref(times), abi.AT_EMPTY_PATH)
+    abi.utimensat(fd, b"", times, abi.AT_EMPTY_PATH)
 
 
 def setxattr_fd(fd: int, name: str | bytes, value: bytes, flags: int = 0) -> None:
@@ -358,7 +355,7 @@ def syncfs(fd: int) -> None:
 def mount_id(fd: int) -> int:
     """Give the id of the mount a descriptor is on, as mountinfo shows it (statx(2) STATX_MNT_ID, Linux 5.8)."""
     memory = abi.buffer(256)
-    abi.statx(fd, "", abi.AT_EMPTY_PATH, abi.STATX_MNT_ID, abi.addressof(memory))
+    abi.statx(fd, b"", abi.AT_EMPTY_PATH, abi.STATX_MNT_ID, abi.addressof(memory))
     return int.from_bytes(memory.raw[0x90:0x98], "little")
 
 
