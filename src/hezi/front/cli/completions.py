@@ -133,7 +133,11 @@ def zsh(program: str, descriptions: bool) -> str:
             path = f"{name} {sub}"
             lines.append(f"            {sub}) {_zsh_verb(program, path, verbs()[path], descriptions)} ;;")
         lines.append("          esac ;;\n        esac ;;")
-    lines += ["    esac ;;", "  esac", "}", f'_{function} "$@"']
+    lines += ["    esac ;;", "  esac", "}"]
+    # Found in fpath the file is the function's first call; sourced it only declares it.
+    lines.append(
+        f'if [[ $funcstack[1] == _{function} ]]; then _{function} "$@"; else compdef _{function} {program}; fi'
+    )
     return "\n".join(lines)
 
 
