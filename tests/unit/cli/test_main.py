@@ -124,6 +124,38 @@ def test_a_reader_that_goes_away_is_not_reported():
     assert not done.stderr
 
 
+@pytest.mark.parametrize(
+    ("redirection", "code"),
+    [(">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0), (">/dev/full", 1), ("2>/dev/full", 0)],
+)
+def test_closed_and_full_streams(redirection, code):
+    program = f"{sys.executable} -m hezi version {redirection}"
+    environment = {**os.environ, "PYTHONPATH": os.path.join(TOP, "src")}
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == code
+    assert "Exception" not in done.stderr
+    assert ("No space left on device" in done.stderr) == (code == 1)
+
+
+def test_what_the_caller_closed_is_not_taken_by_the_next_file():
+    program = (
+        "import os, sys\n"
+        "from hezi.front.cli import main as cli\n"
+        "cli._fill_standard_streams()\n"
+        "opened = os.open('/etc/passwd', os.O_RDONLY)\n"
+        "os.write(2, b'%d' % opened)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.path.join(TOP, "src")}
+    done = subprocess.run(
+        ["bash", "-c", f'{sys.executable} -c "$0" <&- >&-', program],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    assert int(done.stderr) > 2
+
+
 def test_the_generated_documents_are_up_to_date():
     done = subprocess.run(
         [sys.executable, os.path.join(TOP, "tools/gen_docs.py"), "--check"], capture_output=True, text=True, check=False

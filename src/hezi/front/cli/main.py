@@ -31,23 +31,53 @@ def main(arguments: list[str] | None = None) -> int:
     """
     words = list(sys.argv if arguments is None else arguments)
     session = Session(_program(words[0] if words else ""))
-    code = 125
     try:
-        code = _dispatch(session, words[1:])
+        _fill_standard_streams()
+        try:
+            code = _dispatch(session, words[1:])
+        finally:
+            session.close()
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
-        code = _broken_pipe()
+        # The reader went away (`hezi images | head -1`).
+        _give_up_output()
+        code = 141  # 128 + SIGPIPE, as a program that dies of it
     except Error as error:
-        code = _failed(session, error, 1)
+        code = _failed(session, error)
     except OSError as error:
-        code = _failed(session, _from_os_error(error), 1)
+        _give_up_output()
+        code = _failed(session, _from_os_error(error))
     except Exception as error:  # the last line of defence: no traceback reaches a user unasked
-        code = _failed(session, Error(INTERNAL, f"internal error: {type(error).__name__}: {error}"), 125)
-    finally:
-        session.close()
+        session.failure = 125
+        code = _failed(session, Error(INTERNAL, f"internal error: {type(error).__name__}: {error}"))
     return code
+
+
+def _fill_standard_streams() -> None:
+    """Open /dev/null for each standard stream that the caller has closed.
+
+    The next file that is opened would take its number otherwise, and a program's output would go into a database.
+    """
+    if sys.stdin is not None and sys.stdout is not None and sys.stderr is not None:
+        return
+    while (descriptor := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as above
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as above
+
+
+def _give_up_output() -> None:
+    """Let what is still buffered go nowhere: Python would complain about it once more when it flushes at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(null, 1)
+        os.close(null)
 
 
 def _program(name: str) -> str:
@@ -168,10 +198,8 @@ def _call(session: Session, module_name: str, words: list[str]) -> int:
     if refusal is not None:
         errors.line(f"{session.program}: --{refusal[0]} {refusal[1]}")
         return verb.failure
-    try:
-        return call(session, parsed)
-    except Error as error:
-        return _failed(session, error, verb.failure)
+    session.failure = verb.failure
+    return call(session, parsed)
 
 
 def _misused(session: Session, error: parser.UsageError, usage: str) -> int:
@@ -184,7 +212,7 @@ def _misused(session: Session, error: parser.UsageError, usage: str) -> int:
     return 1 if error.argument_count else 125
 
 
-def _failed(session: Session, error: Error, failure: int) -> int:
+def _failed(session: Session, error: Error) -> int:
     if session.debug:
         import traceback
 
@@ -192,21 +220,13 @@ def _failed(session: Session, error: Error, failure: int) -> int:
     errors.report(session.program, error)
     if error.kind == INTERNAL and not session.debug:
         errors.line(f"  hint: `{session.program} --debug ...` shows where it happened")
-    return errors.exit_code(error, failure)
+    return errors.exit_code(error, session.failure)
 
 
 def _from_os_error(error: OSError) -> Error:
     from hezi.errors import from_os_error
 
     return from_os_error("the system refused", error)
-
-
-def _broken_pipe() -> int:
-    # The reader went away (`hezi images | head -1`). Python would complain once more when it flushes at exit.
-    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-    os.dup2(null, 1)
-    os.close(null)
-    return 141  # 128 + SIGPIPE, as a program that dies of it
 
 
 def run() -> None:

@@ -11,15 +11,17 @@ class Session:
     """One call of the program.
 
     :ivar program: the name to use in messages (``hezi``, or ``docker`` when linked so).
+    :ivar failure: exit code when the engine fails; the verb's, once it is known.
     :ivar path: the command as it is called in messages (``hezi image ls``).
     """
 
-    __slots__ = ("_engine", "debug", "path", "program", "quiet", "root", "runroot")
+    __slots__ = ("_engine", "debug", "failure", "path", "program", "quiet", "root", "runroot")
 
     def __init__(self, program: str) -> None:
         self.program = program
         self.path = program
         self.debug = False
+        self.failure = 1
         self.quiet = False
         self.root: str | None = None
         self.runroot: str | None = None
