@@ -179,14 +179,11 @@ def test_clone2_does_it_where_clone3_is_hidden():
     in_child(body, where="userns")
 
 
-@pytest.mark.needs("root")
+@pytest.mark.needs("root", "cgroup2-tree")
 def test_clone3_into_a_cgroup():
     def body() -> None:
-        points = [each.mount_point for each in mountinfo.list_mounts() if each.fstype == "cgroup2"]
-        if not points:
-            print("no cgroup2")
-            return
-        path = f"{points[0]}/hezi-test-{os.getpid()}"
+        point = next(each.mount_point for each in mountinfo.list_mounts() if each.fstype == "cgroup2")
+        path = f"{point}/hezi-test-{os.getpid()}"
         os.mkdir(path)
         try:
             group = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

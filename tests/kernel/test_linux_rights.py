@@ -30,7 +30,7 @@ def test_there_are_41_names():
     assert caps.CAPABILITIES["CAP_CHECKPOINT_RESTORE"] == 40
 
 
-@pytest.mark.skipif(not HEADER.exists(), reason="needs: the kernel's header files (Debian package linux-libc-dev)")
+@pytest.mark.needs("kernel-headers")
 def test_names_are_the_kernels():
     theirs = dict(re.findall(r"^#define (CAP_[A-Z_]+)\s+(\d+)$", HEADER.read_text(), re.MULTILINE))
     assert {name: str(number) for name, number in caps.CAPABILITIES.items()} == theirs

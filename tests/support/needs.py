@@ -139,6 +139,16 @@ def _cgroup_v2() -> Verdict:
     return Verdict(controllers, "cgroup v2 is mounted without its controllers (hybrid host)")
 
 
+def _cgroup2_tree() -> Verdict:
+    """A tree to put processes into is there; it may be without controllers, as on a hybrid host."""
+    return Verdict(_cgroup_mounts()[1], "cgroup v2 is not mounted")
+
+
+def _kernel_headers() -> Verdict:
+    met = os.path.exists("/usr/include/linux/capability.h") and os.path.exists("/usr/include/asm-generic/unistd.h")
+    return Verdict(met, "no kernel headers (Debian package linux-libc-dev)")
+
+
 def _hybrid() -> Verdict:
     return Verdict(_cgroup_mounts() == (True, True), "cgroup v1 and v2 are not both mounted")
 
@@ -180,7 +190,9 @@ _SIMPLE: dict[str, Callable[[], Verdict]] = {
     "overlay": _overlay,
     "cgroup-v1": _cgroup_v1,
     "cgroup-v2": _cgroup_v2,
+    "cgroup2-tree": _cgroup2_tree,
     "hybrid": _hybrid,
+    "kernel-headers": _kernel_headers,
     "seccomp": _seccomp,
     "erofs": _erofs,
 }
