@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import statistics
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import _harness as harness
@@ -29,9 +30,20 @@ def main() -> int:
             for engine in [*engines, *_runtimes(scratch)]:
                 if _prepare(engine, reference):
                     cases[engine.name] = harness.timed(lambda engine=engine: engine.run(reference, "true"))
+            if "hezi" in cases:
+                cases["hezi from Python"] = harness.timed(_from_python(scratch, reference))
             found = harness.alternate(cases, rounds=rounds, warm_up=2)
     harness.report("run --rm --network none busybox true", found)
     return _judge(found)
+
+
+def _from_python(scratch: Path, reference: str) -> Callable[[], object]:
+    """The same by the library, in this process: what is left when the interpreter and its imports are there already."""
+    import hezi
+
+    directory = scratch / "hezi"
+    engine = hezi.Engine(root=str(directory / "root"), runroot=str(directory / "run"))
+    return lambda: engine.run(reference, ["true"], network="none")
 
 
 def _runtimes(scratch: Path) -> list[peers.Runtime]:
