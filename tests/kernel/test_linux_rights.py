@@ -114,6 +114,19 @@ def test_what_was_dropped_cannot_come_back():
     in_child(body)
 
 
+@pytest.mark.needs("root")
+def test_nothing_to_drop_needs_no_privilege():
+    def body() -> None:
+        few = caps.mask(["CAP_CHOWN"])
+        caps.apply(few, 0, 0, 0, 0)
+        caps.apply_bounding(few)
+        with raises(errno.EPERM, "PR_CAPBSET_DROP", "CAP_CHOWN"):
+            caps.apply_bounding(0)
+        assert caps.bounding_read() == few
+
+    in_child(body)
+
+
 def test_capget_of_others():
     assert caps.capget(os.getpid()) == caps.capget()
     with raises(errno.ESRCH, "capget: No such process"):
