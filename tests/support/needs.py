@@ -149,6 +149,15 @@ def _kernel_headers() -> Verdict:
     return Verdict(met, "no kernel headers (Debian package linux-libc-dev)")
 
 
+def _cgroup2() -> Verdict:
+    """Mounted at all: kill, freeze, device programs and CLONE_INTO_CGROUP need no controller."""
+    return Verdict(_cgroup_mounts()[1], "cgroup v2 is not mounted")
+
+
+def _cgroup() -> Verdict:
+    return Verdict(any(_cgroup_mounts()), "no cgroup hierarchy is mounted")
+
+
 def _hybrid() -> Verdict:
     return Verdict(_cgroup_mounts() == (True, True), "cgroup v1 and v2 are not both mounted")
 
@@ -191,6 +200,8 @@ _SIMPLE: dict[str, Callable[[], Verdict]] = {
     "cgroup-v1": _cgroup_v1,
     "cgroup-v2": _cgroup_v2,
     "cgroup2-tree": _cgroup2_tree,
+    "cgroup": _cgroup,
+    "cgroup2": _cgroup2,
     "hybrid": _hybrid,
     "kernel-headers": _kernel_headers,
     "seccomp": _seccomp,
