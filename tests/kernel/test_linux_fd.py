@@ -263,6 +263,24 @@ def test_mkdir_stays_inside_while_a_link_is_swapped_in(tmp_path: Path, tree: Pat
     assert os.listdir(outside) == []
 
 
+@pytest.mark.needs("root")
+def test_mkdir_gives_no_owner_to_what_was_moved_in(tree: Path, root: int, monkeypatch: pytest.MonkeyPatch):
+    """Between making a directory and opening it, a racer puts another one in its place."""
+    (tree / "theirs").mkdir(mode=0o700)
+    os.chown(tree / "theirs", 77, 77)
+    make = os.mkdir
+
+    def lose_the_race(name: bytes, mode: int, *, dir_fd: int) -> None:
+        make(name, mode, dir_fd=dir_fd)
+        os.rmdir(name, dir_fd=dir_fd)
+        os.rename(tree / "theirs", name, dst_dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "mkdir", lose_the_race)
+    os.close(fd.mkdir_in_root(root, "new", 0o777, 5, 5))
+    status = (tree / "new").stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (77, 77, 0o700)
+
+
 # --- acting on descriptors -------------------------------------------------------------------------------------------
 
 

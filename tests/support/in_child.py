@@ -35,7 +35,7 @@ _WRAPPERS: dict[str, tuple[str, ...]] = {
     "userns": ("unshare", "--user", "--map-root-user", "--mount", "--propagation", "private"),
 }
 _PRELUDE = """
-import _socket, errno, os, signal, sys
+import _socket, errno, os, signal, struct, sys
 sys.path[:0] = {path!r}
 from hezi.linux import (
     abi, caps, fd, features, mount, mountinfo, namespaces, pidfd, prctl, procfs, propagation, pty, rlimits,
