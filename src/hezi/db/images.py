@@ -169,3 +169,13 @@ def unused_blobs(connection: Connection, candidates: Sequence[str]) -> list[str]
         " OR EXISTS(SELECT 1 FROM lease_items WHERE kind='blob' AND key=?1)"
     )
     return [value for value in candidates if not connection.execute(query, (value,)).fetchone()[0]]
+
+
+def named_manifests(connection: Connection) -> list[tuple[str, BlobRow, tuple[str, str, str]]]:
+    """Return (reference, manifest, (os, architecture, variant)) for each name, sorted by it."""
+    query = (
+        "SELECT n.reference, b.digest, b.size, b.media_type, i.os, i.architecture, i.variant FROM names n"
+        " JOIN images i ON i.id = n.image_id"
+        " JOIN image_blobs b ON b.image_id = i.id AND b.digest = i.manifest_digest ORDER BY n.reference"
+    )
+    return [(row[0], BlobRow(*row[1:4]), (row[4], row[5], row[6])) for row in connection.execute(query)]

@@ -9,11 +9,16 @@ import os
 import stat
 from typing import NamedTuple
 
-from hezi.image import tarlayer
+from hezi.image import compress, tarlayer
+from hezi.spec import image
+from hezi.spec.digest import Digest
+from hezi.spec.image import Descriptor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hezi.spec.platform import Platform
 
 
 class FileSpec(NamedTuple):
@@ -189,3 +194,74 @@ def _header(spec: FileSpec, prefix: bytes, name: bytes, seconds: int) -> bytes:
         )
     )
     return head[:148] + b"%06o\0 " % sum(head) + head[156:]
+
+
+class BuiltImage(NamedTuple):
+    """An image in memory, ready to be pushed or put into a store.
+
+    blobs: (descriptor, bytes) of the layers, lowest first, and then of the config; the manifest is apart.
+    """
+
+    manifest: Descriptor
+    manifest_raw: bytes
+    config_raw: bytes
+    blobs: tuple[tuple[Descriptor, bytes], ...]
+
+
+_MEDIA_TYPES = {
+    compress.PLAIN: image.OCI_LAYER,
+    compress.GZIP: image.OCI_LAYER_GZIP,
+    compress.ZSTD: image.OCI_LAYER_ZSTD,
+}
+
+
+def build_image(
+    layers: Sequence[bytes | Sequence[FileSpec]],
+    config: image.ContainerConfig,
+    platform: Platform,
+    *,
+    created: str = "1970-01-01T00:00:00Z",
+    compression: str = compress.GZIP,
+) -> BuiltImage:
+    """Make an OCI image.
+
+    :param layers: lowest first; each an uncompressed tar or the files of one.
+    :param compression: PLAIN, GZIP or ZSTD of :mod:`hezi.image.compress`.
+    """
+    blobs: list[tuple[Descriptor, bytes]] = []
+    diff_ids: list[Digest] = []
+    for content in layers:
+        tar = content if isinstance(content, bytes) else layer(content)
+        diff_ids.append(Digest.of(tar))
+        blob = _compress(tar, compression)
+        blobs.append((Descriptor(_MEDIA_TYPES[compression], Digest.of(blob), len(blob)), blob))
+    history = tuple(image.History(created=created, created_by="hezi") for _ in layers)
+    document = image.ImageConfig(
+        raw=b"",
+        architecture=platform.architecture,
+        os=platform.os,
+        variant=platform.variant,
+        created=created,
+        config=config,
+        diff_ids=tuple(diff_ids),
+        history=history,
+    )
+    config_raw = image.encode_config(document)
+    described = Descriptor(image.OCI_CONFIG, Digest.of(config_raw), len(config_raw))
+    raw = image.encode_manifest(described, tuple(descriptor for descriptor, _ in blobs))
+    manifest = Descriptor(image.OCI_MANIFEST, Digest.of(raw), len(raw), platform=platform)
+    return BuiltImage(manifest, raw, config_raw, (*blobs, (described, config_raw)))
+
+
+def _compress(tar: bytes, compression: str) -> bytes:
+    if compression == compress.GZIP:
+        import zlib
+
+        # zlib writes no name and no time into the header: the same bytes each time.
+        packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+        return packer.compress(tar) + packer.flush()
+    if compression == compress.ZSTD:
+        from backports import zstd
+
+        return bytes(zstd.compress(tar))
+    return tar

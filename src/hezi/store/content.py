@@ -168,6 +168,13 @@ class ContentStore:
             return 0
         return size or 0
 
+    def stored_at(self, digest: Digest) -> float:
+        """Return when a blob was written, in seconds since the epoch; 0 when it is not there."""
+        try:
+            return os.stat(digest.hex, dir_fd=self._directory(digest.algorithm), follow_symlinks=False).st_mtime
+        except FileNotFoundError:
+            return 0.0
+
     def list(self) -> list[Digest]:
         """Return the digests of all blobs."""
         found: list[Digest] = []

@@ -92,11 +92,17 @@ class SnapshotDriver(Protocol):
     def usage(self, chain_id: Digest) -> int:
         """Return the bytes in the layer's files, 0 when it is not there."""
 
+    def made_at(self, chain_id: Digest) -> float:
+        """Return when the layer was made, in seconds since the epoch; 0 when it is not there."""
+
     def detach(self, chain_id: Digest) -> str:
         """Take a layer out of its place at once; give the name for :meth:`purge`, empty when it was not there."""
 
     def purge(self, name: str) -> None:
         """Free the space of a detached layer."""
+
+    def close(self) -> None:
+        """Close the driver's descriptors."""
 
     def sweep(self) -> int:
         """Remove what processes left that died; give the number of things removed."""

@@ -179,6 +179,13 @@ class OverlayDriver:
         finally:
             os.close(fd)
 
+    def made_at(self, chain_id: Digest) -> float:
+        """Return when the layer was made, in seconds since the epoch."""
+        try:
+            return os.stat(chain_id.hex, dir_fd=self.fd, follow_symlinks=False).st_mtime
+        except FileNotFoundError:
+            return 0.0
+
     def detach(self, chain_id: Digest) -> str:
         """Take a layer out of its place."""
         name = _REMOVED + os.urandom(8).hex()

@@ -1,0 +1,316 @@
+"""Images and their names: what the rest of hezi knows of the store.
+
+An image is its config (the id is the config's digest); it may have several names, or none: then it is dangling. Reading
+costs one query; what a pull needs (content, layers) is opened when it is asked for.
+"""
+
+from __future__ import annotations
+
+from hezi import errors
+from hezi._util import clock
+from hezi._util.lock import FileLock
+from hezi.db import images, layers
+from hezi.db.connection import Database
+from hezi.spec.digest import Digest
+from hezi.spec.image import Descriptor, parse_config
+from hezi.spec.jsondoc import dumps
+from hezi.spec.platform import Platform
+from hezi.spec.reference import Reference
+from hezi.store import paths
+from hezi.store.model import Image, NewImage
+from hezi.store.snapshot.drivers import DEFAULT, open_driver
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from sqlite3 import Connection
+
+    from hezi.spec.image import ImageConfig
+    from hezi.store.content import ContentStore
+    from hezi.store.lease import Lease
+    from hezi.store.model import Removed
+    from hezi.store.snapshot.base import SnapshotDriver
+
+_HEX = frozenset("0123456789abcdef")
+
+
+class ImageStore:
+    """The images below ``root``; made when missing.
+
+    :raises hezi.errors.Error: as :class:`hezi.db.connection.Database`.
+    """
+
+    __slots__ = ("_content", "_driver", "_driver_name", "database", "root")
+
+    def __init__(self, root: str, driver: str = DEFAULT) -> None:
+        self.root = root
+        self.database = Database(f"{root}/hezi.db")
+        self._driver_name = driver
+        self._driver: SnapshotDriver | None = None
+        self._content: ContentStore | None = None
+
+    def close(self) -> None:
+        """Close the database and all descriptors."""
+        self.database.close()
+        if self._content is not None:
+            self._content.close()
+            self._content = None
+        if self._driver is not None:
+            self._driver.close()
+            self._driver = None
+
+    def __enter__(self) -> ImageStore:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    @property
+    def content(self) -> ContentStore:
+        """The blobs."""
+        if self._content is None:
+            from hezi.store.content import ContentStore
+
+            self._content = ContentStore(self.root)
+        return self._content
+
+    @property
+    def driver(self) -> SnapshotDriver:
+        """Where the layers are."""
+        if self._driver is None:
+            self._driver = open_driver(self._driver_name, self.root)
+        return self._driver
+
+    def lease(self, purpose: str) -> Lease:
+        """Begin work that must not lose blobs or layers meanwhile; a context manager."""
+        from hezi.store.lease import Lease
+
+        return Lease(self.root, self.database, purpose)
+
+    def get(self, reference: Reference) -> Image | None:
+        """Return the image that a reference names exactly: by tag (``latest`` if it has none) or by digest."""
+        with self.database.read() as connection:
+            return _get(connection, reference)
+
+    def by_id(self, image_id: Digest) -> Image | None:
+        """Return the image with exactly this id."""
+        with self.database.read() as connection:
+            return _by_id(connection, image_id)
+
+    def resolve(self, text: str) -> Image:
+        """Return the image a user means: a name, ``NAME@DIGEST``, an id or the beginning of one; names go first.
+
+        :raises hezi.errors.Error: NOT_FOUND; INVALID: no name can look like this, or several ids begin so.
+        """
+        with self.database.read() as connection:
+            return self.resolve_in(connection, text)
+
+    def resolve_in(self, connection: Connection, text: str) -> Image:
+        """As :meth:`resolve`, inside a transaction."""
+        try:
+            reference = Reference.parse(text)
+        except errors.Error:
+            # 64 hex digits are an id and can be no name; so are ids with their algorithm.
+            if not is_id(text):
+                raise
+            reference = None
+        found = _get(connection, reference) if reference is not None else None
+        found = found or _by_prefix(connection, text)
+        if found is None:
+            shown = text if reference is None else reference.with_default_tag().familiar
+            message = f"No such image: {shown}"
+            raise errors.Error(errors.NOT_FOUND, message, hint="hezi images shows what is here, hezi pull gets more")
+        return found
+
+    def list(self) -> tuple[Image, ...]:
+        """Return all images, newest first."""
+        with self.database.read() as connection:
+            names: dict[str, list[images.NameRow]] = {}
+            for name in images.names(connection):
+                names.setdefault(name.image_id, []).append(name)
+            digests: dict[str, list[images.DigestRow]] = {}
+            for digest in images.digests(connection):
+                digests.setdefault(digest.image_id, []).append(digest)
+            rows = images.list_all(connection)
+        return tuple(_image(row, names.get(row.id, ()), digests.get(row.id, ())) for row in rows)
+
+    def config(self, image_id: Digest) -> ImageConfig:
+        """Return the config of an image.
+
+        :raises hezi.errors.Error: NOT_FOUND; CORRUPT: it is damaged.
+        """
+        with self.database.read() as connection:
+            raw = images.config(connection, image_id)
+        if raw is None:
+            message = f"No such image: {image_id}"
+            raise errors.Error(errors.NOT_FOUND, message)
+        return parse_config(raw)
+
+    def chain_ids(self, image_id: Digest) -> tuple[Digest, ...]:
+        """Return the layers of an image, lowest first."""
+        with self.database.read() as connection:
+            return tuple(Digest(value) for value in images.chain_ids(connection, image_id))
+
+    def touch(self, image_id: Digest) -> None:
+        """Record that the image was used now."""
+        with self.database.write() as connection:
+            images.touch(connection, image_id, clock.now_ns())
+
+    def put(self, new: NewImage) -> Image:
+        """Make an image visible under its name; all its layers are committed.
+
+        An image that had the name before keeps everything else, and is dangling when that was its only name.
+
+        :raises hezi.errors.Error: NOT_FOUND: a layer or blob is missing; NO_SPACE.
+        """
+        image_id = new.manifest.config.digest
+        self._write_documents(new)
+        with paths.store_lock(self.root, shared=True):
+            self._check_complete(new)
+            sizes = [self.driver.usage(chain_id) for chain_id in new.chain_ids]
+            with self.database.durable() as connection:
+                now = clock.now_ns()
+                blobs = new.manifest.layers
+                parents = ("", *new.chain_ids)
+                for position, chain_id in enumerate(new.chain_ids):
+                    diff_id, blob = new.config.diff_ids[position], blobs[position].digest
+                    row = (chain_id, parents[position], diff_id, blob, sizes[position], self.driver.name, now)
+                    layers.insert(connection, layers.LayerRow(*row))
+                images.insert(connection, _row(new, sum(sizes), now), new.config.raw, new.chain_ids, _blobs(new))
+                _name(connection, new, image_id, now)
+        self.write_index()
+        found = self.by_id(image_id)
+        if found is None:
+            message = f"image {image_id.short} was removed while it was stored"
+            raise errors.Error(errors.CONFLICT, message)
+        return found
+
+    def _write_documents(self, new: NewImage) -> None:
+        self.content.write(new.manifest.config.digest, new.config.raw)
+        self.content.write(new.manifest_digest, new.manifest.raw)
+        for digest, _, raw in new.documents:
+            self.content.write(digest, raw)
+
+    def _check_complete(self, new: NewImage) -> None:
+        missing = [chain_id.short for chain_id in new.chain_ids if not self.driver.has(chain_id)]
+        missing += [layer.digest.short for layer in new.manifest.layers if not self.content.has(layer.digest)]
+        if missing:
+            message = f"layers of the image are missing in the store: {', '.join(missing)}"
+            raise errors.Error(errors.NOT_FOUND, message, hint="pull again")
+
+    def tag(self, image: Image, reference: Reference) -> None:
+        """Give an image one more name.
+
+        :raises hezi.errors.Error: NOT_FOUND: the image was removed meanwhile.
+        """
+        wanted = reference.with_default_tag()
+        with self.database.durable() as connection:
+            if images.get(connection, image.id) is None:
+                message = f"No such image: {image.id}"
+                raise errors.Error(errors.NOT_FOUND, message)
+            row = images.NameRow(str(wanted), wanted.name, wanted.tag or "", image.id, clock.now_ns())
+            images.set_name(connection, row)
+        self.write_index()
+
+    def remove(self, text: str, *, force: bool = False) -> Removed:
+        """Remove a name of an image, and the image with its last name; see :mod:`hezi.store.removal`."""
+        from hezi.store import removal
+
+        return removal.remove(self, text, force=force)
+
+    def write_index(self) -> None:
+        """Bring ``content/index.json`` in step with the names.
+
+        :raises hezi.errors.Error: it cannot be written.
+        """
+        try:
+            # The lock comes before the query: otherwise an older list could be written over a newer one.
+            with FileLock(None, f"{self.root}/index.lock"):
+                with self.database.read() as connection:
+                    named = images.named_manifests(connection)
+                self.content.write_index([(row[0], _descriptor(row[1], row[2])) for row in named])
+        except OSError as error:
+            doing = "cannot write the store's index.json"
+            raise errors.from_os_error(doing, error) from error
+
+
+def is_id(text: str) -> bool:
+    """Say whether a text can be the beginning of an image's id: hex digits, with or without ``sha256:``."""
+    digits = text.removeprefix("sha256:")
+    return bool(digits) and len(digits) <= 64 and _HEX.issuperset(digits)
+
+
+def _get(connection: Connection, reference: Reference) -> Image | None:
+    wanted = reference.with_default_tag()
+    if wanted.digest is not None:
+        found = images.digest(connection, wanted.name, wanted.digest)
+    else:
+        row = images.name(connection, str(wanted))
+        found = row.image_id if row else None
+    return _by_id(connection, found) if found else None
+
+
+def _by_id(connection: Connection, image_id: str) -> Image | None:
+    row = images.get(connection, image_id)
+    if row is None:
+        return None
+    return _image(row, images.names(connection, image_id), images.digests(connection, image_id))
+
+
+def _by_prefix(connection: Connection, text: str) -> Image | None:
+    if not is_id(text):
+        return None
+    found = images.by_prefix(connection, text if text.startswith("sha256:") else f"sha256:{text}")
+    if len(found) > 1:
+        message = f"several images have an id that begins with {text}"
+        raise errors.Error(errors.INVALID, message, hint="give more digits of the id")
+    return _by_id(connection, found[0]) if found else None
+
+
+def _image(row: images.ImageRow, names: Sequence[images.NameRow], digests: Sequence[images.DigestRow]) -> Image:
+    return Image(
+        Digest(row.id),
+        Digest(row.manifest_digest),
+        *row[2:],
+        tuple(name.reference for name in names),
+        tuple((digest.name, Digest(digest.digest)) for digest in digests),
+    )
+
+
+def _descriptor(blob: images.BlobRow, platform: tuple[str, str, str]) -> Descriptor:
+    found = Platform(platform[0], platform[1], platform[2] or None)
+    return Descriptor(blob.media_type, Digest(blob.digest), blob.size, platform=found)
+
+
+def _row(new: NewImage, size: int, now: int) -> images.ImageRow:
+    config = new.config
+    return images.ImageRow(
+        id=new.manifest.config.digest,
+        manifest_digest=new.manifest_digest,
+        os=config.os,
+        architecture=config.architecture,
+        variant=config.variant or "",
+        created_ns=clock.parse_rfc3339(config.created),
+        pulled_ns=now,
+        last_used_ns=now,
+        size=size,
+        labels=dumps(dict(config.config.labels)).decode(),
+    )
+
+
+def _blobs(new: NewImage) -> list[images.BlobRow]:
+    manifest = new.manifest
+    found = [images.BlobRow(new.manifest_digest, len(manifest.raw), manifest.media_type)]
+    found += [images.BlobRow(part.digest, part.size, part.media_type) for part in (manifest.config, *manifest.layers)]
+    found += [images.BlobRow(digest, len(raw), media_type) for digest, media_type, raw in new.documents]
+    return found
+
+
+def _name(connection: Connection, new: NewImage, image_id: Digest, now: int) -> None:
+    reference = new.reference
+    # A digest that was asked for is what the registry has it under; so is what it said for a tag.
+    for digest in {reference.digest, new.repository_digest} - {None}:
+        images.add_digest(connection, images.DigestRow(reference.name, str(digest), image_id))
+    if reference.tag is not None:
+        row = images.NameRow(f"{reference.name}:{reference.tag}", reference.name, reference.tag, image_id, now)
+        images.set_name(connection, row)

@@ -1,0 +1,92 @@
+"""The values of the image store, and what its parts expect of one another."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+    from hezi.db.connection import Database
+    from hezi.spec.digest import Digest
+    from hezi.spec.image import ImageConfig, Manifest
+    from hezi.spec.reference import Reference
+    from hezi.store.content import ContentStore
+    from hezi.store.snapshot.base import SnapshotDriver
+
+
+class Image(NamedTuple):
+    """One image.
+
+    id: digest of its config.
+    names: full references with a tag (``docker.io/library/busybox:latest``), sorted.
+    digests: (repository, digest) under which registries have it, sorted.
+    created_ns, pulled_ns, last_used_ns: nanoseconds since the epoch; created is 0 when the image does not say.
+    size: bytes of all its layers unpacked.
+    labels: JSON object.
+    """
+
+    id: Digest
+    manifest_digest: Digest
+    os: str
+    architecture: str
+    variant: str
+    created_ns: int
+    pulled_ns: int
+    last_used_ns: int
+    size: int
+    labels: str
+    names: tuple[str, ...]
+    digests: tuple[tuple[str, Digest], ...]
+
+
+class NewImage(NamedTuple):
+    """What a pull hands over once all layers are committed.
+
+    reference: the name the user asked for; a tag becomes a name of the image, a digest only a repository digest.
+    repository_digest: of the document the registry gave for the reference: the index where there is one.
+    documents: further blobs to keep, as (digest, media type, bytes): the index.
+    """
+
+    reference: Reference
+    manifest: Manifest
+    manifest_digest: Digest
+    config: ImageConfig
+    chain_ids: tuple[Digest, ...]
+    repository_digest: Digest | None = None
+    documents: tuple[tuple[Digest, str, bytes], ...] = ()
+
+
+class Removed(NamedTuple):
+    """What happened, in docker's order.
+
+    untagged: names as users write them (``busybox:latest``, ``busybox@sha256:...``).
+    deleted: the image's id and then the chain ids of its layers, top first.
+    freed: bytes of the blobs and files that are gone.
+    """
+
+    untagged: tuple[str, ...]
+    deleted: tuple[Digest, ...]
+    freed: int
+
+
+class Store(Protocol):
+    """What removal needs of :class:`hezi.store.images.ImageStore`."""
+
+    root: str
+    database: Database
+
+    @property
+    def content(self) -> ContentStore:
+        """The blobs."""
+
+    @property
+    def driver(self) -> SnapshotDriver:
+        """Where the layers are."""
+
+    def resolve_in(self, connection: Connection, text: str) -> Image:
+        """Find the image a user means, inside a transaction."""
+
+    def write_index(self) -> None:
+        """Bring index.json in step with the names."""
