@@ -47,6 +47,8 @@ class BlobStream:
         self._cancelled = threading.Event()
         self._failures = 0
         self._fault: ConnectionFault | None = None
+        self._window_start = -1.0
+        self._window_bytes = 0
         self.offset = offset
         if offset < descriptor.size:
             self._connect(offset)
@@ -54,26 +56,27 @@ class BlobStream:
         elif offset > descriptor.size:
             self.offset = 0
             self._connect(0)
+        self._position = self.offset
+        # where the present connection began to be of use
+        self._mark = self.offset
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the bytes.
+        """Yield the bytes that were not yielded yet.
 
         :raises Error: UNAVAILABLE or TIMEOUT when no more can be had, CORRUPT when the server has another size,
             CANCELLED after :meth:`cancel`.
         """
-        position = self.offset
-        mark = position  # where the present connection began to be of use
-        while position < self.descriptor.size:
+        while self._position < self.descriptor.size:
             try:
                 if self._answer is None:
-                    mark = position
-                    self._connect(position)
-                data = self._chunk(self.descriptor.size - position)
+                    self._mark = self._position
+                    self._connect(self._position)
+                data = self._chunk(self.descriptor.size - self._position)
             except ConnectionFault as fault:
-                self._broke(fault, position, position - mark)
+                self._broke(fault)
                 continue
             if data:
-                position += len(data)
+                self._position += len(data)
                 yield data
         if self._answer is not None:
             self._end(self._answer)
@@ -171,9 +174,6 @@ class BlobStream:
         self._watch(answer, len(data))
         return data
 
-    _window_start = -1.0
-    _window_bytes = 0
-
     def _watch(self, answer: Answer, amount: int) -> None:
         """Give up on a server that drips."""
         now = self._transport.pace.monotonic()
@@ -189,14 +189,14 @@ class BlobStream:
             fault.transient = True
             raise fault
 
-    def _broke(self, fault: ConnectionFault, position: int, gained: int) -> None:
+    def _broke(self, fault: ConnectionFault) -> None:
         """Count a broken connection and wait; a connection that brought something starts the count again."""
         self.close()
         self._window_start, self._window_bytes = -1.0, 0
         self._check_cancelled()
-        self._failures = 0 if gained >= _PROGRESS else self._failures + 1
+        self._failures = 0 if self._position - self._mark >= _PROGRESS else self._failures + 1
         if self._failures >= self._transport.limits.tries or not (fault.transient or fault.refused):
-            message = f"the download broke off at byte {position} of {self.descriptor.size}: {fault.message}"
+            message = f"the download broke off at byte {self._position} of {self.descriptor.size}: {fault.message}"
             raise Error(fault.kind, message, path=self._name, hint="pull again: it goes on where it stopped")
         if self._failures:
             self._transport.pace.sleep(self._transport.backoff(self._failures))
