@@ -190,6 +190,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     owner: ToxicRegistry
     timeout = 30
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: object) -> None:
         """Be silent."""
