@@ -20,6 +20,8 @@ from hezi.linux import abi, fd, mount
 from tests.support.faults import exchanging
 from tests.support.in_child import hide, in_child, raises
 
+USERNS = pytest.param("userns", marks=pytest.mark.needs("userns"))
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[int]:
@@ -388,7 +390,7 @@ def test_reopen_reads_what_o_path_found(tree: Path, root: int):
         fd.reopen(link, os.O_RDONLY)
 
 
-@pytest.mark.parametrize("where", [pytest.param("mounts", marks=pytest.mark.needs("root")), "userns"])
+@pytest.mark.parametrize("where", [pytest.param("mounts", marks=pytest.mark.needs("root")), USERNS])
 def test_a_false_proc_is_noticed(tmp_path: Path, where: str):
     def body(directory: str) -> None:
         file = os.open(directory, os.O_PATH)

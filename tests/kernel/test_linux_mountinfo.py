@@ -36,6 +36,7 @@ def test_both_ways_agree_on_this_machine():
     assert mountinfo.list_by_statmount() == mountinfo.read()
 
 
+@pytest.mark.needs("tool:findmnt")
 def test_findmnt_agrees():
     argv = ["findmnt", "--json", "--list", "--nofsroot", "--kernel", "-o", _COLUMNS]
     done = subprocess.run(argv, capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
@@ -96,6 +97,7 @@ def test_both_ways_agree_on_strange_mounts(tmp_path: Path, where: str):
     in_child(body, str(tmp_path), where=where)
 
 
+@pytest.mark.needs("userns")
 @pytest.mark.needs("kernel:6.13")
 def test_more_mounts_than_one_answer_holds(tmp_path: Path):
     def body(directory: str) -> None:
@@ -109,6 +111,7 @@ def test_more_mounts_than_one_answer_holds(tmp_path: Path):
     in_child(body, str(tmp_path), where="userns")
 
 
+@pytest.mark.needs("userns")
 @pytest.mark.needs("kernel:6.13", "overlay")
 def test_strings_longer_than_the_first_buffer(tmp_path: Path):
     def body(directory: str) -> None:
@@ -125,6 +128,7 @@ def test_strings_longer_than_the_first_buffer(tmp_path: Path):
     in_child(body, str(tmp_path), where="userns")
 
 
+@pytest.mark.needs("userns")
 def test_without_statmount_mountinfo_answers():
     def body() -> None:
         before = mountinfo.list_mounts()

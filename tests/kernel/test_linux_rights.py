@@ -19,6 +19,8 @@ DOCKER = (
 )
 HEADER = Path("/usr/include/linux/capability.h")
 
+USERNS = pytest.param("userns", marks=pytest.mark.needs("userns"))
+
 
 # --- names -----------------------------------------------------------------------------------------------------------
 
@@ -52,7 +54,7 @@ def test_last_cap_is_what_proc_says():
 # --- sets ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", [pytest.param("here", marks=pytest.mark.needs("root")), "userns"])
+@pytest.mark.parametrize("where", [pytest.param("here", marks=pytest.mark.needs("root")), USERNS])
 def test_apply_sets_all_five_as_proc_shows(where: str):
     def body() -> None:
         wanted = caps.mask(["CAP_CHOWN", "CAP_KILL", "CAP_NET_RAW"])
