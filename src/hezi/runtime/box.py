@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hezi.runtime.spawn import Stage1
 
 _SIGKILL = 9
+# What an operation says of the image or of the caller's values: EXDEV, ENOTDIR, EISDIR, EINVAL, ELOOP.
+_KINDS = dict.fromkeys((18, 20, 21, 22, 40), errors.INVALID)
 _ENOENT, _EACCES, _ENOEXEC, _ENOTDIR, _EISDIR = 2, 13, 8, 20, 21
 
 
@@ -263,7 +265,7 @@ def _failure(plan: Plan, index: int, number: int, text: str, path: object) -> er
     where = os.fsdecode(path) if isinstance(path, str | bytes) else None
     if isinstance(operation, ops_process.Exec):
         return _not_executed(number, text, where or os.fsdecode(operation.args[0]))
-    failed = errors.from_os_error("", OSError(number, text)).kind if number else errors.INTERNAL
+    failed = _KINDS.get(number) or errors.from_os_error("", OSError(number, text)).kind
     message = f"{type(operation).__name__} ({operation.describe()}) failed: {text}"
     return errors.Error(failed, message, path=where)
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _HEADER = 4
+_MSG_PEEK = 0x02
+_MSG_DONTWAIT = 0x40
 # The kernel passes at most 253 descriptors at once (SCM_MAX_FD).
 MAX_FDS = 253
 # More than execve(2) can take as arguments and environment, on the default stack of 8 MiB.
@@ -75,6 +77,17 @@ class Channel:
             length -= len(part)
         message: tuple[Any, ...] = marshal.loads(b"".join(parts))  # noqa: S302 - from our own other half
         return message, fds
+
+    def expect_silence(self) -> None:
+        """Check that the other side lives and has nothing to say, without waiting.
+
+        :raises OSError: EPIPE when it is gone (or speaks, which it has no reason to).
+        """
+        try:
+            self.socket.recv(1, _MSG_PEEK | _MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        raise OSError(32, "recv: the other side is gone")
 
     def _some(self, length: int) -> bytes:
         part = self.socket.recv(min(length, 1 << 20))

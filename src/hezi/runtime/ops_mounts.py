@@ -343,7 +343,11 @@ class MakeDirectory(ops.Operation):
         return ops.text(self.path)
 
     def execute(self, context: ops.Context) -> None:
-        os.close(targets.directory(context.fds[ROOT], self.path))
+        root = context.fds[ROOT]
+        try:
+            os.close(targets.look_up(root, self.path, os.O_DIRECTORY))
+        except FileNotFoundError:
+            os.close(_fd.mkdir_in_root(root, self.path))
 
 
 class PivotRoot(ops.Operation):

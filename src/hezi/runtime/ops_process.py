@@ -214,7 +214,7 @@ class SetCapabilities(ops.Operation):
         caps.apply_sets(self.effective, self.permitted, self.inheritable, self.ambient)
         caps.set_keepcaps(value=False)
         # The change of credentials took both the protection and the death signal away.
-        ops_spaces.protect()
+        ops_spaces.protect(context.channel)
 
 
 def _capabilities(value: int) -> str:
@@ -274,7 +274,8 @@ class RunInit(ops.Operation):
             context.channel.close()
             _fd.close_range(0, _fd.LAST_FD)
             init.run(child)
-        ops_spaces.protect()
+        # The parent is process 1 now, with which the kernel ends all others of the process namespace.
+        ops_spaces.protect(context.channel)
         if self.terminal:
             # A job of its own, in the foreground: Ctrl-C and Ctrl-Z mean the program and not us. SIGTTOU is blocked.
             os.setpgid(0, 0)

@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import ClassVar
 
+    from hezi.runtime.channel import Channel
+
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
@@ -65,21 +67,30 @@ class CloneInit(ops.Operation):
         if pid:
             context.channel.send(("init", pid), (pidfd,))
             os._exit(0)
-        protect()
+        _arm()
         message, _ = context.channel.receive()
         if message is None:
-            # The engine gave up, or died before the death signal was armed.
-            os._exit(1)
+            os._exit(1)  # the engine gave up
+        protect(context.channel)
 
 
-def protect() -> None:
-    """Close this process to others: not dumpable (no ptrace, no /proc/self of it), killed with its parent.
-
-    Both are gone after a change of credentials, and the death signal never comes when the parent died before this
-    call: the caller then finds the line to the engine closed.
-    """
+def _arm() -> None:
     prctl.set_dumpable(value=False)
     prctl.set_pdeathsig(signals.SIGKILL)
+
+
+def protect(channel: Channel) -> None:
+    """Close this process to others: not dumpable (no ptrace, no /proc/self of it), killed with its parent.
+
+    Both are gone after a change of credentials. The death signal never comes when the parent died before it was armed;
+    then the line to it is closed, as a process closes its files before its children learn of its end. Its number does
+    not tell: from another process namespace a parent is 0, dead or alive.
+    """
+    _arm()
+    try:
+        channel.expect_silence()
+    except OSError:
+        os._exit(1)
 
 
 class NewCgroupNamespace(ops.Operation):

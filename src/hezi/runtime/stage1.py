@@ -14,6 +14,7 @@ import os
 import sys
 
 from hezi.linux import fd as _fd
+from hezi.linux import prctl
 from hezi.runtime import ops, ops_devices, ops_mounts, ops_process, ops_spaces, signals
 from hezi.runtime.channel import Channel
 
@@ -47,13 +48,15 @@ def main(number: int) -> NoReturn:
         _fd.close_range(3, number - 1)
     _fd.close_range(number + 1, _fd.LAST_FD)
     os.set_inheritable(number, False)
-    ops_spaces.protect()
     # The engine decides what an interrupt means; a KeyboardInterrupt in here would only be one more way to end.
     signals.default(signals.SIGINT)
     # Collections would touch, and so copy, pages shared with the parent; nothing here lives long enough to matter.
     gc.disable()
     channel = Channel(_socket.socket(fileno=number))
+    prctl.set_dumpable(value=False)
+    prctl.set_pdeathsig(signals.SIGKILL)
     try:
+        # EPIPE when the engine died before the death signal was armed.
         channel.send(("ready",))
         message, fds = channel.receive()
     except OSError:
