@@ -71,7 +71,7 @@ def let_in(rule: dict[str, Any], caps: set[str], arch: str) -> bool:
 def meaning(
     document: dict[str, Any], caps: set[str], arch: str, name: str, args: tuple[int, ...], *, wide: bool = True
 ) -> str:
-    """What the profile says about a known call: the strictest of the rules that hold, else the default."""
+    """What the profile says about a known call: the strictest of the first plain rule and the conditions that hold."""
     default = document["defaultAction"]
     default_errno = document.get("defaultErrnoRet", 1)
 
@@ -80,13 +80,18 @@ def meaning(
         short = action.removeprefix("SCMP_ACT_")
         return f"{short} {number}" if short in {"ERRNO", "TRACE"} else short
 
-    found = []
+    plain, asking = [], []
     for rule in document["syscalls"]:
         if name not in rule["names"] or not let_in(rule, caps, arch):
             continue
-        if all(holds(argument, args, wide) for argument in rule.get("args") or []):
-            found.append(words(rule["action"], rule.get("errnoRet", default_errno)))
-    found = [one for one in found if one != words(default, default_errno)]
-    if not found:
+        verdict = words(rule["action"], rule.get("errnoRet", default_errno))
+        if verdict == words(default, default_errno):
+            continue
+        if not rule.get("args"):
+            plain.append(verdict)
+        elif all(holds(argument, args, wide) for argument in rule["args"]):
+            asking.append(verdict)
+    candidates = asking + plain[:1]
+    if not candidates:
         return words(default, default_errno)
-    return min(found, key=lambda one: RANK.index("SCMP_ACT_" + one.split(" ", maxsplit=1)[0]))
+    return min(candidates, key=lambda one: RANK.index("SCMP_ACT_" + one.split(" ", maxsplit=1)[0]))

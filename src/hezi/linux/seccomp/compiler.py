@@ -130,14 +130,17 @@ def _by_number(resolved: Resolved, numbers: dict[str, int], arch: tables.Arch) -
 
 
 def _answer(rules: list[Rule], default: int) -> Answer:
-    """Order the rules of one call so that the first that holds is the strictest that holds."""
-    ordered = sorted(rules, key=lambda rule: actions.strictness(rule.verdict))
-    cases: list[tuple[tuple[Condition, ...], int]] = []
-    for rule in ordered:
-        if not rule.conditions:
-            return Answer(tuple(cases), rule.verdict)
-        cases.append((rule.conditions, rule.verdict))
-    return Answer(tuple(cases), default)
+    """Order the rules of one call so that the first that holds is the one that counts.
+
+    Of rules without conditions the first listed counts, as in libseccomp (Podman's own profile allows setns first and
+    denies it later). Of those with conditions the strictest that holds does, also over one without: libseccomp would
+    drop them there, and a condition that denies would be lost without a word.
+    """
+    plain = next((rule.verdict for rule in rules if not rule.conditions), None)
+    asking = sorted((rule for rule in rules if rule.conditions), key=lambda rule: actions.strictness(rule.verdict))
+    if plain is not None:
+        asking = [rule for rule in asking if actions.strictness(rule.verdict) < actions.strictness(plain)]
+    return Answer(tuple((rule.conditions, rule.verdict) for rule in asking), default if plain is None else plain)
 
 
 # Writing it out -----------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ Anything that is not understood refuses the profile, by name: an unknown action,
 capability or key would otherwise quietly mean less protection than its author wrote. Names of system calls are the
 exception: as with Docker, one that no architecture has is skipped, since profiles name calls newer than the kernel.
 
-Where several rules meet in one call the strictest answer wins, whatever their order.
+Where several rules meet in one call: of those without conditions the first counts; one with conditions that hold counts
+if it is stricter. (With Docker a condition beside an unconditional rule is ignored.)
 """
 
 from __future__ import annotations
