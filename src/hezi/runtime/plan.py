@@ -13,15 +13,13 @@ from typing import Any, NamedTuple
 from hezi import errors
 from hezi.linux import caps
 from hezi.runtime import ops, ops_mounts, ops_process, ops_spaces, plan_mounts
-from hezi.runtime.plan_mounts import Hierarchy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from hezi.linux.cgroup.view import Shown
     from hezi.spec.runtime import Process, Spec
-
-__all__ = ["Entry", "Hierarchy", "Options", "Plan", "make"]
 
 # OCI names of namespaces -> those of /proc/PID/ns
 _KINDS = {
@@ -47,14 +45,14 @@ class Options(NamedTuple):
     :ivar seccomp: the compiled filter; None for no filter, whatever the spec's profile says.
     :ivar seccomp_flags: ``SECCOMP_FILTER_FLAG_*``.
     :ivar init: a first process that reaps and forwards signals (``--init``).
-    :ivar hierarchies: the host's cgroup hierarchies, for a mount of type cgroup.
+    :ivar hierarchies: what :mod:`hezi.linux.cgroup.view` says is shown at a mount of type cgroup.
     """
 
     root: str = "the root file system"
     seccomp: bytes | None = None
     seccomp_flags: int = 0
     init: bool = False
-    hierarchies: tuple[Hierarchy, ...] = ()
+    hierarchies: tuple[Shown, ...] = ()
 
 
 class Entry(NamedTuple):

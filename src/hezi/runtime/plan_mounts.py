@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from hezi.linux.cgroup.view import Shown
     from hezi.spec.runtime import Device, Mount, Spec
 
 _SET = {
@@ -50,22 +51,6 @@ _LINKS = (
     (b"core", b"/proc/kcore"),
 )
 _FILE_SYSTEMS = frozenset({"tmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "bind"})
-
-
-class Hierarchy(NamedTuple):
-    """One cgroup hierarchy of the host, as the container is to see it.
-
-    :ivar name: its directory under /sys/fs/cgroup: "memory", "cpu,cpuacct", "unified"; "" for a host with v2 alone.
-    :ivar fstype: cgroup or cgroup2.
-    :ivar options: controllers as (name, None), or ("none", None) and ("name", "systemd").
-    :ivar path: the container's own cgroup in the host's tree, bound instead of a new mount when the container shares
-        the host's cgroup namespace.
-    """
-
-    name: str
-    fstype: str
-    options: tuple[tuple[str, str | None], ...] = ()
-    path: str = ""
 
 
 class _Words(NamedTuple):
@@ -106,7 +91,7 @@ def _refuse(kind: str, message: str, hint: str | None = None) -> errors.Error:
     return errors.Error(kind, message, hint=hint)
 
 
-def mounts(spec: Spec, hierarchies: tuple[Hierarchy, ...]) -> Iterator[tuple[str, ops.Operation]]:
+def mounts(spec: Spec, hierarchies: tuple[Shown, ...]) -> Iterator[tuple[str, ops.Operation]]:
     """Plan the mounts of the spec in its order, with the devices and the terminal.
 
     :raises hezi.errors.Error: INVALID, UNSUPPORTED.
@@ -138,7 +123,7 @@ def _one(
     number: int,
     nodes: list[ops_devices.Node],
     spec: Spec,
-    hierarchies: tuple[Hierarchy, ...],
+    hierarchies: tuple[Shown, ...],
 ) -> Iterator[ops.Operation]:
     destination = _destination(entry)
     words = _words(entry.options)
@@ -221,9 +206,7 @@ def _node(device: Device) -> ops_devices.Node:
     return path, device.type, device.mode & 0o7777, device.major, device.minor, device.uid, device.gid
 
 
-def _cgroup(
-    destination: bytes, words: _Words, spec: Spec, hierarchies: tuple[Hierarchy, ...]
-) -> Iterator[ops.Operation]:
+def _cgroup(destination: bytes, words: _Words, spec: Spec, hierarchies: tuple[Shown, ...]) -> Iterator[ops.Operation]:
     """Show the container its cgroups: with a namespace of its own new mounts, which the kernel roots in it."""
     private = any(space.type == "cgroup" and space.path is None for space in spec.linux.namespaces)
     if len(hierarchies) == 1 and not hierarchies[0].name:

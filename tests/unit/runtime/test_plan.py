@@ -7,8 +7,9 @@ import marshal
 import pytest
 
 from hezi import errors
+from hezi.linux.cgroup.view import Shown
 from hezi.runtime import ops_process, ops_spaces, plan, stage1
-from hezi.runtime.plan import Hierarchy, Options
+from hezi.runtime.plan import Options
 from hezi.spec import runtime as rt
 from tests.kernel import boxes
 
@@ -237,9 +238,9 @@ def test_a_shared_host_name_is_not_set():
 
 
 HYBRID = (
-    Hierarchy("cpu,cpuacct", "cgroup", (("cpu", None), ("cpuacct", None)), "/sys/fs/cgroup/cpu,cpuacct/hezi/x"),
-    Hierarchy("systemd", "cgroup", (("none", None), ("name", "systemd")), "/sys/fs/cgroup/systemd/hezi/x"),
-    Hierarchy("unified", "cgroup2", (), "/sys/fs/cgroup/unified/hezi/x"),
+    Shown("cpu,cpuacct", "cgroup", (("cpu", None), ("cpuacct", None)), "/sys/fs/cgroup/cpu,cpuacct/hezi/x"),
+    Shown("systemd", "cgroup", (("none", None), ("name", "systemd")), "/sys/fs/cgroup/systemd/hezi/x"),
+    Shown("unified", "cgroup2", (), "/sys/fs/cgroup/unified/hezi/x"),
 )
 CGROUP = rt.Mount("/sys/fs/cgroup", "cgroup", "cgroup", ("ro", "nosuid", "noexec", "nodev"))
 
@@ -262,7 +263,7 @@ def test_cgroups_shared_with_the_host_are_the_container_s_own_part():
 
 
 def test_cgroup_v2_alone_is_one_mount():
-    alone = (Hierarchy("", "cgroup2"),)
+    alone = (Shown("", "cgroup2"),)
     made = plan.make(boxes.spec("true", mounts=(*boxes.MOUNTS, CGROUP)), Options(hierarchies=alone))
     assert any(operation.fstype == "cgroup2" for operation in find(made, "MountFilesystem"))
 
