@@ -67,10 +67,9 @@ class BlobStream:
             CANCELLED after :meth:`cancel`.
         """
         while self._position < self.descriptor.size:
+            if self._answer is None:
+                self._reconnect()
             try:
-                if self._answer is None:
-                    self._mark = self._position
-                    self._connect(self._position)
                 data = self._chunk(self.descriptor.size - self._position)
             except ConnectionFault as fault:
                 self._broke(fault)
@@ -100,6 +99,14 @@ class BlobStream:
         answer = self._answer
         if answer is not None:
             answer.stop()
+
+    def _reconnect(self) -> None:
+        """Connect where the stream is; the transport has its own patience, when that is at an end it is all over."""
+        self._mark = self._position
+        try:
+            self._connect(self._position)
+        except ConnectionFault as fault:
+            raise self._gave_up(fault) from fault
 
     def _connect(self, position: int) -> None:
         """Open the blob at ``position``, or before it with ``_skip`` bytes to drop."""
@@ -195,11 +202,14 @@ class BlobStream:
         self._window_start, self._window_bytes = -1.0, 0
         self._check_cancelled()
         self._failures = 0 if self._position - self._mark >= _PROGRESS else self._failures + 1
-        if self._failures >= self._transport.limits.tries or not (fault.transient or fault.refused):
-            message = f"the download broke off at byte {self._position} of {self.descriptor.size}: {fault.message}"
-            raise Error(fault.kind, message, path=self._name, hint="pull again: it goes on where it stopped")
+        if self._failures >= self._transport.limits.tries or not fault.transient:
+            raise self._gave_up(fault)
         if self._failures:
             self._transport.pace.sleep(self._transport.backoff(self._failures))
+
+    def _gave_up(self, fault: ConnectionFault) -> Error:
+        message = f"the download broke off at byte {self._position} of {self.descriptor.size}: {fault.message}"
+        return Error(fault.kind, message, path=self._name, hint="pull again: it goes on where it stopped")
 
     def _end(self, answer: Answer) -> None:
         """Give the connection back if the server said that this was all; else what follows is nobody's business."""
