@@ -137,7 +137,7 @@ def test_table_of_mounts(room, peer, tmp_path, readonly):
     ours_table, theirs_table = _table(ours.stdout), _table(theirs.stdout)
     if peer.name == "crun":
         # Its read-only paths lose nosuid, nodev and noexec of the procfs they are part of.
-        for path in boxes.READONLY:
+        for path in set(boxes.READONLY) & theirs_table.keys():
             assert "ro" in theirs_table[path][2]
             theirs_table[path] = ours_table[path]
     assert ours_table == theirs_table
