@@ -45,6 +45,7 @@ def settle(tree: Tree, lower_fd: int | None) -> bool:
                 continue
             os.unlink(path.rpartition(b"/")[2], dir_fd=_touched(tree, times, path))
             tree.whiteouts.discard(path)
+        _drop_empty(tree, times)
         for path in sorted(tree.implicit, reverse=True):
             _copy_directory(tree, path)
         for path, mtime in times.items():
@@ -54,6 +55,19 @@ def settle(tree: Tree, lower_fd: int | None) -> bool:
     finally:
         tree.lower_fd = -1
     return changed
+
+
+def _drop_empty(tree: Tree, times: dict[bytes, int]) -> None:
+    """Remove the directories that were made for a whiteout, of something in a directory that does not exist."""
+    for path in sorted(tree.implicit, reverse=True):
+        below = tree.below(path)
+        if below is not None:
+            os.close(below)
+            continue
+        fd, _ = tree.directory(path)
+        if path and not os.listdir(fd):
+            times.pop(path, None)
+            tree.clear(_touched(tree, times, path), path, path.rpartition(b"/")[2])
 
 
 def _touched(tree: Tree, times: dict[bytes, int], path: bytes) -> int:
@@ -153,7 +167,7 @@ def _settle_hardlinks(tree: Tree, times: dict[bytes, int]) -> None:
         above, _, last = target.rpartition(b"/")
         _, canonical = tree.directory(above)
         source = join(canonical, last)
-        below = tree.below(source)
+        below = tree.below(source, hidden=True)
         if below is None:
             corrupt(f"{shown(names[0])} is a hard link to {shown(target)}, which does not exist")
         try:
@@ -162,11 +176,20 @@ def _settle_hardlinks(tree: Tree, times: dict[bytes, int]) -> None:
             os.close(below)
         first = os.dup(_touched(tree, times, names[0]))
         try:
-            for name in [*names[1:], source]:
+            for name in [*names[1:], *([] if _is_hidden(tree, source) else [source])]:
                 _link(tree, times, first, names[0].rpartition(b"/")[2], name, replace=name != source)
         finally:
             os.close(first)
     tree.pending.clear()
+
+
+def _is_hidden(tree: Tree, path: bytes) -> bool:
+    """Say whether this layer hides what the layers below have at ``path``: then nothing of it may come up again."""
+    below = tree.below(path)
+    if below is None:
+        return True
+    os.close(below)
+    return False
 
 
 def _link(tree: Tree, times: dict[bytes, int], first: int, own: bytes, name: bytes, *, replace: bool) -> None:
@@ -227,8 +250,11 @@ def _copy_xattrs(source: int, target: int) -> None:
 
 def _copy_directory(tree: Tree, path: bytes) -> None:
     """Give a directory that the archive did not mention what it has below."""
-    below = tree.below(path)
+    below = None if path in tree.fresh else tree.below(path)
     if below is None:
+        if not path:
+            # A root that no layer describes: the same bytes give the same tree (umoci does so too).
+            os.utime(tree.root_fd, ns=(0, 0))
         return
     try:
         info = os.fstat(below)

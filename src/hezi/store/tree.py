@@ -72,7 +72,7 @@ class Tree:
     """
 
     __slots__ = (
-        "_aliases", "_open", "aside_fd", "explicit", "implicit", "lower_fd", "opaque", "pending", "root_fd", "size",
+        "_aliases", "_open", "aside_fd", "explicit", "fresh", "implicit", "lower_fd", "opaque", "pending", "root_fd", "size",
         "whiteouts",
     )  # fmt: skip
 
@@ -87,6 +87,8 @@ class Tree:
         self.explicit: dict[bytes, Entry] = {}
         self.opaque: set[bytes] = set()
         self.whiteouts: set[bytes] = set()
+        self.fresh: set[bytes] = set()
+        """Implicit directories whose namesakes below this layer has removed."""
         self.pending: dict[bytes, bytes] = {}
         """Canonical name of a hard link -> its target, which no entry of this layer has made."""
         self.size = 0
@@ -178,17 +180,20 @@ class Tree:
             self.clear(parent, child, name)
             fd = self._make_implicit(parent, child, name)
             self.opaque.add(child)
+            self.fresh.add(child)
         self._keep(child, fd)
         return fd
 
-    def below(self, path: bytes) -> int | None:
+    def below(self, path: bytes, *, hidden: bool = False) -> int | None:
         """Open (O_PATH) what the layers below have at the canonical ``path``; None when they have nothing there.
+
+        :param hidden: even if this layer hides it: a hard link may have come before the whiteout.
 
         Something below a link or a file of theirs is not at that path: this layer's directory hides it.
         """
         if self.lower_fd < 0:
             return None
-        if self.opaque:
+        if self.opaque and not hidden:
             parts = path.split(b"/")[:-1]
             if any(b"/".join(parts[:count]) in self.opaque for count in range(len(parts) + 1)):
                 return None
@@ -264,7 +269,7 @@ class Tree:
         for records in (self.implicit, self.explicit, self.pending):
             for key in [key for key in records if key == child or key.startswith(below)]:
                 del records[key]
-        for names in (self.opaque, self.whiteouts):
+        for names in (self.opaque, self.whiteouts, self.fresh):
             names.difference_update([key for key in names if key == child or key.startswith(below)])
 
     def rename_below(self, old: bytes, new: bytes) -> None:
@@ -281,6 +286,7 @@ class Tree:
         self.pending = {moved(key): target for key, target in self.pending.items()}
         self.opaque = {moved(key) for key in self.opaque if key != old}
         self.whiteouts = {moved(key) for key in self.whiteouts}
+        self.fresh = {moved(key) for key in self.fresh}
 
     def whiteout(self, parent: int, canonical: bytes, name: bytes) -> None:
         """Hide ``name`` of the layers below; what this layer itself has there stays (OCI image-spec, layer.md)."""
@@ -291,6 +297,7 @@ class Tree:
             info = os.stat(name, dir_fd=parent, follow_symlinks=False)
             if stat.S_ISDIR(info.st_mode):
                 self.opaque.add(child)
+                self.fresh.add(child)
             elif not is_whiteout(info):
                 return
             else:
