@@ -72,8 +72,8 @@ class Tree:
     """
 
     __slots__ = (
-        "_aliases", "_open", "aside_fd", "explicit", "fresh", "implicit", "lower_fd", "opaque", "pending", "root_fd", "size",
-        "whiteouts",
+        "_aliases", "_open", "aside_fd", "explicit", "fresh", "implicit", "lower_fd", "opaque", "pending", "root_fd",
+        "size", "whiteouts",
     )  # fmt: skip
 
     def __init__(self, root_fd: int, aside_fd: int = -1) -> None:
