@@ -276,6 +276,44 @@ def test_sweep_takes_empty_groups_only(group: ContainerCgroup) -> None:
     assert not any(Path(path).exists() for path in stale.paths.values())
 
 
+def test_a_process_can_move_itself_without_waiting(group: ContainerCgroup) -> None:
+    """v1 by the tasks file, v2 by being born there; in the end it is in all of them, as with add."""
+    fds = group.join_fds(v2=False)
+    before = len(os.listdir("/proc/self/fd"))
+    assert group.join_fds(v2=False) == fds
+    assert len(os.listdir("/proc/self/fd")) == before
+
+    def work() -> list[int]:
+        for fd in fds:
+            os.write(fd, b"0")
+        pid, pidfd = namespaces.clone3(0, cgroup_fd=group.cgroup_fd)
+        if pid == 0:
+            signal.pause()
+        os.close(pidfd)
+        found = [pid in member.group.pids() for member in group._members]
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        return found
+
+    assert child(work) == (0, repr([True] * len(group._members)))
+
+
+def test_memory_counts_its_victims(group: ContainerCgroup) -> None:
+    carrier = group._carrying("memory")
+    if carrier is None:
+        assert group.oom_kills() is None
+        return
+    limit = "memory.limit_in_bytes" if carrier.version == 1 else "memory.max"
+    carrier.write(limit, str(8 << 20))
+    for name, value in [("memory.memsw.limit_in_bytes", str(8 << 20)), ("memory.swap.max", "0")]:
+        if carrier.has(name):
+            carrier.write(name, value)
+    assert group.oom_kills() == 0
+    status, _ = child(lambda: bytearray(256 << 20), group)
+    assert status == signal.SIGKILL
+    assert group.oom_kills() == 1
+
+
 @pytest.mark.needs("cgroup2")
 def test_a_new_process_can_be_born_in_the_group() -> None:
     group = manager.create(part(2), f"{PARENT}/one")

@@ -24,7 +24,7 @@ class Group:
     :ivar fd: the directory; for CLONE_INTO_CGROUP on v2.
     """
 
-    __slots__ = ("_parent_fd", "_procs_fd", "fd", "name", "path", "version")
+    __slots__ = ("_join_fd", "_parent_fd", "_procs_fd", "fd", "name", "path", "version")
 
     def __init__(self, version: int, path: str, parent_fd: int) -> None:
         """Open the group ``path``, which is in the directory ``parent_fd``; that becomes this object's to close."""
@@ -32,16 +32,16 @@ class Group:
         self.path = path
         self.name = os.path.basename(path)
         self._parent_fd = parent_fd
-        self._procs_fd = -1
+        self._procs_fd = self._join_fd = -1
         self.fd = -1
         self.fd = os.open(self.name, _DIRECTORY, dir_fd=parent_fd)
 
     def close(self) -> None:
         """Close the descriptors; the group stays."""
-        for fd in (self.fd, self._procs_fd, self._parent_fd):
+        for fd in (self.fd, self._procs_fd, self._join_fd, self._parent_fd):
             if fd >= 0:
                 os.close(fd)
-        self.fd = self._procs_fd = self._parent_fd = -1
+        self.fd = self._procs_fd = self._join_fd = self._parent_fd = -1
 
     def has(self, name: str) -> bool:
         """Whether the group has a file of this name: the way to ask for a controller or a kernel's feature."""
@@ -67,7 +67,7 @@ class Group:
         :raises OSError: what the kernel thinks of it: EINVAL or ERANGE for a value, ENOENT without the controller.
         """
         try:
-            fd = os.open(name, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.fd)
+            fd = self._open_to_write(name)
             try:
                 os.write(fd, value.encode())
             finally:
@@ -87,22 +87,31 @@ class Group:
             detail = f"asked for {value!r}, the kernel has {found!r}"
             raise abi.error(34, "write", f"{self.path}/{name}", detail)
 
-    def prepare_join(self) -> None:
-        """Open cgroup.procs, so that joining is one write(2)."""
-        if self._procs_fd < 0:
-            self._procs_fd = os.open("cgroup.procs", os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.fd)
-
     def add(self, pid: int) -> None:
         """Move a process in; 0 is the caller.
 
         :raises OSError: ESRCH, it is gone; ENOSPC, a v1 cpuset without cpus or mems; EBUSY, v2's rule of no
             processes in inner groups; EAGAIN, the pids controller of v2 has no room.
         """
-        self.prepare_join()
+        if self._procs_fd < 0:
+            self._procs_fd = self._open_to_write("cgroup.procs")
         try:
             os.write(self._procs_fd, b"%d" % pid)
         except OSError as error:
             raise abi.error(error.errno or 0, "write", f"{self.path}/cgroup.procs", f"pid {pid}") from None
+
+    def join_fd(self) -> int:
+        """A descriptor to which a single-threaded process writes ``0`` to move itself in; closed with this object.
+
+        In v1 that is ``tasks``: a thread that moves itself need not stop the host's forks meanwhile, and saves the
+        RCU grace period that a write to cgroup.procs waits for (cgroup_procs_write_start in kernel/cgroup/cgroup.c).
+        """
+        if self._join_fd < 0:
+            self._join_fd = self._open_to_write("tasks" if self.version == 1 else "cgroup.procs")
+        return self._join_fd
+
+    def _open_to_write(self, name: str) -> int:
+        return os.open(name, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.fd)
 
     def pids(self) -> list[int]:
         """List the processes in the group and in those below it; 0 stands for one of a foreign pid namespace.

@@ -4,7 +4,7 @@
 
     group = manager.create(layout.detect(), "/hezi/4f1c...")
     group.apply(resources)      # limits before anything runs in it
-    group.add(pid)              # or clone3(CLONE_INTO_CGROUP) with group.cgroup_fd, and add for the v1 hierarchies
+    group.add(pid)              # or, faster: the process itself through join_fds, its child through cgroup_fd
     ...
     group.kill(); group.delete(); group.close()
 
@@ -21,7 +21,7 @@ from typing import NamedTuple, Protocol
 
 from hezi.linux import abi, fd, pidfd
 from hezi.linux.cgroup import group as groups
-from hezi.linux.cgroup.controllers import devices, freezer, pids
+from hezi.linux.cgroup.controllers import devices, freezer, memory, pids
 from hezi.linux.cgroup.group import Group
 
 TYPE_CHECKING = False
@@ -99,12 +99,23 @@ class ContainerCgroup:
         """Move a process into the group of every hierarchy; 0 is the caller.
 
         The first of these writes waits for an RCU grace period (5-15 ms) if nobody on the host was moved lately, the
-        others take microseconds. Do it while there is something else to wait for.
+        others take microseconds: do it while there is something else to wait for. A process that can help itself does
+        better, see :meth:`join_fds`.
 
         :raises OSError: see :meth:`Group.add`.
         """
         for member in self._members:
             member.group.add(pid)
+
+    def join_fds(self, *, v2: bool = True) -> list[int]:
+        """Descriptors to each of which a single-threaded process writes ``0`` to move itself in.
+
+        On v1 hierarchies that waits for nothing: 0.2 ms for all, where :meth:`add` takes 5-15. Together with
+        CLONE_INTO_CGROUP for the v2 hierarchy no process has to be moved from outside at all. They stay this object's.
+
+        :param v2: the v2 hierarchy's too; not needed by a process whose child is born there.
+        """
+        return [member.group.join_fd() for member in self._members if v2 or member.group.version == 1]
 
     def apply(self, resources: Resources) -> None:
         """Set the limits and read each back.
@@ -127,6 +138,11 @@ class ContainerCgroup:
     def pids(self) -> list[int]:
         """List the processes in the container's groups and below, sorted."""
         return sorted(set(self._any().pids()))
+
+    def oom_kills(self) -> int | None:
+        """How many processes the kernel killed here for want of memory; None without the memory controller."""
+        carrier = self._carrying(memory.NAME)
+        return None if carrier is None else memory.oom_kills(carrier)
 
     def freeze(self, timeout: float = 5.0) -> None:
         """Stop every task. See :func:`freezer.freeze`.
@@ -349,7 +365,6 @@ def _fill(hierarchy: Hierarchy, parts: list[str], parent: int) -> Group:
     try:
         if "cpuset" in hierarchy.controllers and hierarchy.version == 1:
             _copy_cpuset(parent, group.fd)
-        group.prepare_join()
     except BaseException:
         with suppress(OSError):
             group.delete(0)
