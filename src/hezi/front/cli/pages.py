@@ -87,10 +87,12 @@ def page(program: str, path: str, verb: Verb) -> str:
 
 def _options(options: tuple[Option, ...]) -> str:
     rows = []
-    for option in sorted((one for one in options if one.refusal is None), key=lambda one: one.name):
+    for option in sorted((one for one in options if one.help), key=lambda one: one.name):
         head = f"{'-' + option.short + ', ' if option.short else '    '}--{option.name}"
         if option.bare is None:
             head += f" {option.kind}"
+        elif option.kind != "bool":
+            head += f"[={option.kind}]"
         rows.append((head, option.help))
     return _columns(rows, gap=3)
 
