@@ -61,6 +61,22 @@ def test_interrupt_is_130(monkeypatch):
     assert cli.main(["hezi", "images"]) == 130
 
 
+def test_what_was_printed_before_a_failure_is_not_lost():
+    program = (
+        "from hezi import errors\n"
+        "from hezi.front.cli import main as cli\n"
+        "from hezi.front.cli.verbs import version\n"
+        "def call(session, parsed):\n"
+        "    print('before')\n"
+        "    raise errors.Error(errors.NOT_FOUND, 'gone')\n"
+        "version.call = call\n"
+        "import sys; sys.argv = ['hezi', 'version']; cli.main()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.path.join(TOP, "src")}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "before\n", "hezi: gone\n")
+
+
 def test_config_reaches_the_readers_of_credentials(monkeypatch):
     monkeypatch.setenv("DOCKER_CONFIG", "/old")
     assert cli.main(["hezi", "--config", "/new", "version"]) == 0
