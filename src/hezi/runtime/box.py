@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hezi import errors
 from hezi.linux import pidfd
-from hezi.runtime import ops_process
+from hezi.runtime import ops_process, ops_spaces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +28,13 @@ class Cgroup(Protocol):
 
     def add(self, pid: int) -> None:
         """Move the process in, in every hierarchy."""
+
+    def join_fds(self, *, v2: bool) -> list[int]:
+        """Descriptors that a process writes 0 to, to move itself in."""
+
+    @property
+    def cgroup_fd(self) -> int | None:
+        """The directory in the v2 hierarchy, in which a child can be born."""
 
     def kill(self) -> object:
         """Kill every process in it."""
@@ -158,10 +165,9 @@ def start(
     try:
         if len(plan.fds) > 1 and stdio is None:
             theirs = _pipes(box, stdin)
-        if cgroup is not None and not join_late:
-            cgroup.add(stage.pid)
+        joins = {} if cgroup is None or join_late else _joins(cgroup)
         fds = [rootfs, *(stdio or theirs)][: len(plan.fds)]
-        stage.channel.send(("plan", plan.encode(), plan.fds), fds)
+        stage.channel.send(("plan", plan.encode(), (*plan.fds, *joins)), [*fds, *joins.values()])
         while theirs:
             os.close(theirs.pop())
         _follow(stage, plan, box, cgroup if join_late else None)
@@ -177,6 +183,17 @@ def start(
             os.close(fd)
         stage.close()
     return box
+
+
+def _joins(cgroup: Cgroup) -> dict[str, int]:
+    """Name the descriptors by which stage 1 and its child get in themselves.
+
+    Moved from outside, by cgroup.procs, a process waits 5-15 ms for an RCU grace period; so it waits for nothing.
+    """
+    joins = {f"{ops_spaces.JOIN}{number}": fd for number, fd in enumerate(cgroup.join_fds(v2=False))}
+    if cgroup.cgroup_fd is not None:
+        joins[ops_spaces.BORN_IN] = cgroup.cgroup_fd
+    return joins
 
 
 def _pipes(box: Box, stdin: bool) -> list[int]:

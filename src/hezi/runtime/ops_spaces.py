@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     from hezi.runtime.channel import Channel
 
+# Names of descriptors that come beside the plan's: v1 files by which to join the container's cgroups, and the
+# directory in the v2 tree that the first process is to be born in.
+JOIN = "join cgroup "
+BORN_IN = "cgroup"
+
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
@@ -63,10 +68,17 @@ class CloneInit(ops.Operation):
         flags = namespaces.CLONE_PARENT
         for kind in self.kinds:
             flags |= namespaces.KINDS[kind]
-        pid, pidfd = namespaces.clone3(flags)
+        joins = [context.fds.pop(name) for name in list(context.fds) if name.startswith(JOIN)]
+        born_in = context.fds.pop(BORN_IN, None)
+        for fd in joins:
+            # This process is its only thread, and so may move itself by v1's tasks file, which waits for nothing.
+            os.write(fd, b"0")
+        pid, pidfd = namespaces.clone3(flags, cgroup_fd=born_in)
         if pid:
             context.channel.send(("init", pid), (pidfd,))
             os._exit(0)
+        for fd in joins if born_in is None else (*joins, born_in):
+            os.close(fd)
         _arm()
         message, _ = context.channel.receive()
         if message is None:
