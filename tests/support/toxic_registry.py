@@ -65,7 +65,9 @@ Rule = Callable[[Seen], "Reply | None"]
 class ToxicRegistry:
     """Use it in a ``with`` statement; ``host`` is ``127.0.0.1:PORT``."""
 
-    def __init__(self, *, certificate: Path | None = None, key: Path | None = None) -> None:
+    def __init__(
+        self, *, certificate: Path | None = None, key: Path | None = None, client_ca: Path | None = None
+    ) -> None:
         self.manifests: dict[str, tuple[str, bytes]] = {}
         self.blobs: dict[str, bytes] = {}
         self.tags: list[str] = []
@@ -83,6 +85,9 @@ class ToxicRegistry:
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate, key)
+            if client_ca is not None:
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.load_verify_locations(client_ca)
             self._server.context = context
         self.port: int = self._server.server_address[1]
         self.host = f"127.0.0.1:{self.port}"

@@ -8,9 +8,10 @@ import pytest
 
 from hezi.errors import INVALID, UNAVAILABLE, Error
 from hezi.registry.config import HostPolicy
+from hezi.registry.connections import Connections, Request, Url
 from hezi.spec import image
-from tests.support.registry_client import SECRETS, Certificates, client, password, stranger, wants_basic
-from tests.support.toxic_registry import ToxicRegistry
+from tests.support.registry_client import SECRETS, Certificates, client, descriptor, password, stranger, wants_basic
+from tests.support.toxic_registry import Reply, ToxicRegistry
 
 DATA = b"{}"
 
@@ -98,3 +99,49 @@ def test_a_broken_authority_file(certificates: Certificates, tmp_path: Path) -> 
             assert caught.value.kind == INVALID
             assert caught.value.path == str(path)
             assert server.hellos == 0
+
+
+@pytest.mark.parametrize("loopback", [False, True])
+def test_a_registry_that_wants_our_certificate(certificates: Certificates, *, loopback: bool) -> None:
+    """That TLS was refused for another reason than "no TLS here" is no reason for plain HTTP."""
+    files = {"certificate": certificates.good, "key": certificates.key, "client_ca": certificates.ca}
+    with ToxicRegistry(**files) as server:
+        server.add_manifest(DATA, image.OCI_MANIFEST, "latest")
+        policy = stranger(server, certificates.ca)._replace(loopback=loopback)
+        with client(server, policy=policy) as one, pytest.raises(Error) as caught:
+            one.manifest("a/b", "latest")
+        assert caught.value.kind == UNAVAILABLE
+        assert "no TLS connection" in caught.value.message
+        assert server.seen == []
+        pair = (str(certificates.good), str(certificates.key))
+        with client(server, policy=policy._replace(client_certificates=(pair,))) as one:
+            assert one.manifest("a/b", "latest")[2] == DATA
+
+
+def test_insecure_is_for_the_registry_alone(certificates: Certificates) -> None:
+    """The storage it refers to has a certificate that nobody vouches for, and was not named insecure."""
+    with serving(certificates, "good") as server, serving(certificates, "self_signed") as storage:
+        storage.add_blob(DATA)
+        target = f"https://localhost:{storage.port}/v2/a/b/blobs/{descriptor(DATA).digest}"
+        server.rules.append(lambda seen: Reply(307, b"", {"Location": target}) if "/blobs/" in seen.path else None)
+        with client(server, policy=stranger(server, insecure=True)) as one, pytest.raises(Error) as caught:
+            one.document("a/b", descriptor(DATA), 10)
+        assert "certificate was refused" in caught.value.message
+        assert storage.seen == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "url"),
+    [
+        (HostPolicy("r.example", "r.example"), "http://r.example/v2/"),
+        (HostPolicy("r.example", "r.example", insecure=True), "http://s.example/v2/"),
+        (HostPolicy("localhost", "localhost", loopback=True), "http://192.0.2.1/v2/"),
+        (HostPolicy("r.example", "r.example"), "http://127.0.0.1/v2/"),
+    ],
+)
+def test_no_plain_http_to_others(policy: HostPolicy, url: str) -> None:
+    """Wherever the URL came from: the last gate before the network."""
+    with pytest.raises(Error) as caught:
+        Connections(policy).exchange(Request("GET", Url.parse(url)))
+    assert caught.value.kind == INVALID
+    assert "plain HTTP" in caught.value.message
