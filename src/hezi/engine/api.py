@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 from hezi import errors
+from hezi.engine.request import RunRequest
+from hezi.engine.results import RunResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hezi.engine.paths import Paths
-    from hezi.engine.results import RunResult
+
+_TUPLES = frozenset(name for name, default in RunRequest._field_defaults.items() if isinstance(default, tuple))
 
 
 def run(
@@ -21,4 +26,48 @@ def run(
     options: Mapping[str, object],
 ) -> RunResult:
     """See :meth:`hezi.engine.engine.Engine.run`."""
-    raise errors.Error(errors.UNSUPPORTED, "running comes with the next commit")
+    from hezi.engine import run as path
+
+    request = build_request(image, command, {"remove": True, "interactive": data is not None, **options})
+    out: list[bytes] = []
+    err: list[bytes] = []
+    io = path.Streams(None, out.append, err.append, None, data or b"")
+    with path.start(paths, request, io, path.Callbacks()) as running:
+        code = running.wait(timeout=timeout)
+    return RunResult(code, b"".join(out), b"".join(err), running.id)
+
+
+def build_request(image: str, command: Sequence[str], options: Mapping[str, object]) -> RunRequest:
+    """Return the request for keyword arguments: lists become tuples, dicts lists of ``K=V``, numbers text.
+
+    :raises errors.Error: an option that there is not, or a value that it cannot have.
+    """
+    if isinstance(command, str | bytes):
+        raise errors.Error(errors.INVALID, "the command is one string, it must be a list of arguments")
+    fields: dict[str, object] = {"image": image, "command": tuple(os.fspath(part) for part in command)}
+    for name, value in options.items():
+        if name not in RunRequest._fields or name in fields:
+            raise errors.Error(errors.INVALID, f"run has no option '{name}'")
+        fields[name] = _texts(name, value) if name in _TUPLES else _plain(name, value)
+    return RunRequest(**fields)  # type: ignore[arg-type]  # checked against the fields' defaults just above
+
+
+def _plain(name: str, value: object) -> object:
+    default = RunRequest._field_defaults[name]
+    if isinstance(default, bool):
+        return bool(value)
+    if name in {"oom_score_adj", "pids_limit"} or value is None:
+        return value
+    return str(value)
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, dict):
+        return tuple(key if content is None else f"{key}={content}" for key, content in value.items())
+    try:
+        items: Iterable[object] = iter(value)  # type: ignore[call-overload]  # what is not iterable is caught here
+    except TypeError:
+        raise errors.Error(errors.INVALID, f"option '{name}' takes a list") from None
+    return tuple(str(item) for item in items)

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hezi.engine.request import RunRequest
 
-NETWORK_NOTICE = "hezi: no network given: using --network none until the networks of a later release"
+NETWORK_NOTICE = "no network given: using --network none until the networks of a later release"
 
 
 class Modes(NamedTuple):

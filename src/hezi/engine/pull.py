@@ -1,22 +1,289 @@
-"""Pull: from a registry into the store."""
+"""Pull: from a registry into the store, several layers at a time.
+
+    resolve ── manifest, config            (documents, verified)
+    lease   ── nobody removes what we count on
+    layers  ── three at a time: download, hash, decompress, unpack (hezi.store.layers)
+    commit  ── from the lowest up, as soon as all below are there
+    put     ── the image becomes visible, and gets its name
+
+A pull that ends early, by an error, Ctrl-C or a kill, leaves the parts of its downloads for the next one.
+"""
 
 from __future__ import annotations
 
+import os
+import threading
+from contextlib import ExitStack
+from typing import NamedTuple
+
 from hezi import errors
+from hezi.engine.results import Progress, PulledImage
+from hezi.spec.digest import Digest
+from hezi.spec.image import chain_ids
+from hezi.spec.platform import Platform, host_platform
+from hezi.spec.reference import Reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hezi.engine.paths import Paths
-    from hezi.engine.results import ProgressCallback, PulledImage
+    from hezi.engine.results import ProgressCallback
+    from hezi.registry.client import RegistryClient
+    from hezi.registry.resolve import Resolved
+    from hezi.spec.image import Descriptor
+    from hezi.store.images import ImageStore
+    from hezi.store.layers import BlobStream, LayerIngest, LayerSpec, OpenBlob
+    from hezi.store.model import NewImage
+
+LAYERS_AT_A_TIME = 3
 
 
-def pull(paths: Paths, name: str, *, platform: str | None, progress: ProgressCallback | None) -> PulledImage:
-    """See :meth:`hezi.engine.engine.Images.pull`."""
-    raise errors.Error(errors.UNSUPPORTED, "pulling comes with the next commit")
+def pull(
+    paths: Paths,
+    name: str,
+    *,
+    platform: str | None,
+    progress: ProgressCallback | None,
+    store: ImageStore | None = None,
+) -> PulledImage:
+    """See :meth:`hezi.engine.engine.Images.pull`.
+
+    :param store: an open one to use.
+    """
+    reference = Reference.parse(name).with_default_tag()
+    wanted = _platform(platform)
+    with ExitStack() as stack:
+        store = store or _open(paths, stack)
+        client = stack.enter_context(_client(reference.domain))
+        return _one(store, client, reference, wanted, explicit=platform is not None, report=_Report(progress))
 
 
 def pull_all(
     paths: Paths, name: str, *, platform: str | None, progress: ProgressCallback | None
 ) -> tuple[PulledImage, ...]:
     """See :meth:`hezi.engine.engine.Images.pull_all`."""
-    raise errors.Error(errors.UNSUPPORTED, "pulling comes with the next commit")
+    reference = Reference.parse(name)
+    if reference.tag or reference.digest:
+        raise errors.Error(errors.INVALID, "tag can't be used with --all-tags/-a")
+    wanted = _platform(platform)
+    report = _Report(progress)
+    with ExitStack() as stack:
+        store = _open(paths, stack)
+        client = stack.enter_context(_client(reference.domain))
+        tags = client.tags(reference.path)
+        return tuple(
+            _one(store, client, reference._replace(tag=tag), wanted, explicit=platform is not None, report=report)
+            for tag in tags
+        )
+
+
+def closing(done: PulledImage) -> Progress:
+    """Return docker's last line of a pull, as a step."""
+    return Progress("", done.status)
+
+
+def image_id(done: PulledImage) -> Digest:
+    """Return the id of what was pulled."""
+    return Digest.parse(done.image_id)
+
+
+def _platform(text: str | None) -> Platform:
+    host = host_platform(os.uname().machine)
+    return Platform.parse(text, host) if text else host
+
+
+def _open(paths: Paths, stack: ExitStack) -> ImageStore:
+    from hezi.store.images import ImageStore
+
+    paths.make()
+    return stack.enter_context(ImageStore(paths.root))
+
+
+def _client(domain: str) -> RegistryClient:
+    from hezi.registry.client import RegistryClient
+
+    return RegistryClient(domain)
+
+
+class _Report:
+    """Passes steps on, one at a time, whatever thread they come from."""
+
+    def __init__(self, callback: ProgressCallback | None) -> None:
+        self._callback = callback
+        self._lock = threading.Lock()
+
+    def __call__(self, layer: str, status: str, current: int = 0, total: int = 0) -> None:
+        if self._callback is not None:
+            with self._lock:
+                self._callback(Progress(layer, status, current, total))
+
+
+def _one(
+    store: ImageStore,
+    client: RegistryClient,
+    reference: Reference,
+    platform: Platform,
+    *,
+    explicit: bool,
+    report: _Report,
+) -> PulledImage:
+    from hezi.registry import resolve
+
+    # The digest of what the registry has is all that is needed when the store has it under this name already.
+    found = resolve.resolve(client, reference, platform, explicit=explicit)
+    report(reference.tag or "", f"Pulling from {_path(reference)}")
+    descriptor = found.index_descriptor or found.manifest_descriptor
+    config_digest = found.manifest.config.digest
+    before = store.get(reference)
+    new = before is None or before.id != config_digest
+    with store.lease(f"pull {reference}") as lease:
+        chain = chain_ids(found.config.diff_ids)
+        lease.protect([layer.digest for layer in found.manifest.layers], chain)
+        _layers(store, client, reference, found, chain, report)
+        store.put(_new_image(reference, found, chain, descriptor.digest))
+    return PulledImage(reference.familiar, str(reference), str(descriptor.digest), str(config_digest), new)
+
+
+def _path(reference: Reference) -> str:
+    """Docker shows the repository's path, with ``library/`` for the Hub's own."""
+    return reference.path
+
+
+def _new_image(reference: Reference, found: Resolved, chain: tuple[Digest, ...], digest: Digest) -> NewImage:
+    from hezi.store.model import NewImage
+
+    documents: tuple[tuple[Digest, str, bytes], ...] = ()
+    if found.index_document is not None and found.index_descriptor is not None:
+        index = found.index_document
+        documents = ((found.index_descriptor.digest, index.media_type, index.raw),)
+    return NewImage(
+        reference=reference,
+        manifest=found.manifest,
+        manifest_digest=found.manifest_descriptor.digest,
+        config=found.config,
+        chain_ids=chain,
+        repository_digest=digest,
+        documents=documents,
+    )
+
+
+class _Job(NamedTuple):
+    """One layer of the image under way."""
+
+    ingest: LayerIngest
+    spec: LayerSpec
+    short: str
+    open_blob: OpenBlob
+
+
+def _layers(
+    store: ImageStore,
+    client: RegistryClient,
+    reference: Reference,
+    found: Resolved,
+    chain: tuple[Digest, ...],
+    report: _Report,
+) -> None:
+    """Fetch the layers, three at a time, and commit them in order."""
+    with ExitStack() as stack:
+        jobs = _jobs(store, client, reference, found, chain, report)
+        for job in jobs:
+            stack.enter_context(job.ingest)
+        missing = []
+        for job in jobs:
+            report(job.short, "Already exists" if job.ingest.present else "Pulling fs layer")
+            if not job.ingest.present:
+                missing.append(job)
+        _Fetch(missing, report).run()
+
+
+def _jobs(
+    store: ImageStore,
+    client: RegistryClient,
+    reference: Reference,
+    found: Resolved,
+    chain: tuple[Digest, ...],
+    report: _Report,
+) -> list[_Job]:
+    from hezi.store.layers import DOWNLOADING, LayerIngest, LayerSpec
+
+    jobs = []
+    for number, layer in enumerate(found.manifest.layers):
+        spec = LayerSpec(layer, found.config.diff_ids[number], chain[number], chain[:number])
+        short, size = layer.digest.short, layer.size
+
+        def progress(phase: str, done: int, short: str = short, size: int = size) -> None:
+            report(short, "Downloading" if phase == DOWNLOADING else "Extracting", done, size)
+            if phase == DOWNLOADING and done == size:
+                report(short, "Download complete")
+
+        def open_blob(offset: int, layer: Descriptor = layer) -> BlobStream:
+            return client.blob(reference.path, layer, offset)
+
+        jobs.append(_Job(LayerIngest(store.content, store.driver, spec, progress=progress), spec, short, open_blob))
+    return jobs
+
+
+class _Fetch:
+    """Runs the downloads in threads and commits each in the calling one, when its turn comes."""
+
+    def __init__(self, jobs: list[_Job], report: _Report) -> None:
+        self._jobs = jobs
+        self._report = report
+        self._gate = threading.Semaphore(LAYERS_AT_A_TIME)
+        self._lock = threading.Lock()
+        self._done = [threading.Event() for _ in jobs]
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Bring all layers into the store.
+
+        :raises errors.Error: the first that any of them met; the others are cancelled, what they have is kept.
+        """
+        threads = [
+            threading.Thread(target=self._work, args=(number,), daemon=True) for number in range(len(self._jobs))
+        ]
+        try:
+            for number, thread in enumerate(threads):
+                if number >= LAYERS_AT_A_TIME:
+                    self._report(self._jobs[number].short, "Waiting")
+                thread.start()
+            self._commit()
+        except BaseException as error:
+            # Ctrl-C as well: the threads end before we do, so that nothing is written behind the caller's back.
+            self._fail(error)
+            raise
+        finally:
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _commit(self) -> None:
+        for number, job in enumerate(self._jobs):
+            self._done[number].wait()
+            if self._error is not None:
+                return
+            job.ingest.commit()
+            self._report(job.short, "Pull complete")
+
+    def _work(self, number: int) -> None:
+        job = self._jobs[number]
+        try:
+            with self._gate:
+                if self._error is None:
+                    job.ingest.fetch(job.open_blob)
+        except BaseException as error:
+            self._fail(error)
+        finally:
+            self._done[number].set()
+
+    def _fail(self, error: BaseException) -> None:
+        with self._lock:
+            if self._error is not None:
+                return
+            self._error = error
+        for job in self._jobs:
+            job.ingest.cancel()
+        for event in self._done:
+            event.set()

@@ -1,27 +1,56 @@
-"""The run path: from a request to a running box, and what is undone when a step fails."""
+"""The run path: from a request to a running box, and what is undone when a step fails.
+
+    spawn stage 1 ── its interpreter starts while we go on
+    open the database, sweep what the dead left, find the image (or pull it)
+    policy without files of the image      most mistakes end here, with nothing made
+    record: row, directory
+    mount the layers, detached             look the user up in them
+    volumes, files, seccomp filter, cgroup
+    plan, start ── the program runs
+    Running.wait() ── bytes; then cgroup, mount, directory, record, in this order
+
+Everything made is pushed on one ExitStack at once: a failure anywhere undoes it all, backwards.
+"""
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 from hezi import errors
+from hezi._util import ids
+from hezi.engine import find_image, parse_limits, prepare, record, recover, runspec, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from hezi.engine.paths import Paths
+    from hezi.engine.record import Record
     from hezi.engine.request import RunRequest
     from hezi.engine.results import NoticeCallback, ProgressCallback
+    from hezi.engine.runspec import Blueprint
+    from hezi.linux.cgroup.layout import Layout
+    from hezi.linux.cgroup.manager import ContainerCgroup
+    from hezi.runtime.box import Box, ExitStatus
+    from hezi.store.images import ImageStore
+    from hezi.store.model import Image
+
+# Stage 1 and its child are two processes: a cgroup with less room is joined by the child alone.
+_LOW_PIDS_LIMIT = 2
+_NO_DETACH = "detaching comes with the containers of a later release: the program keeps this terminal"
 
 
 class Streams(NamedTuple):
-    """The caller's descriptors, which stay the caller's."""
+    """The caller's descriptors, which stay the caller's; or functions that take the bytes."""
 
     stdin: int | None = None
-    stdout: int = 1
-    stderr: int = 2
+    stdout: int | Callable[[bytes], None] = 1
+    stderr: int | Callable[[bytes], None] = 2
     console_size: tuple[int, int] | None = None
+    data: bytes = b""
 
 
 class Callbacks(NamedTuple):
@@ -30,14 +59,31 @@ class Callbacks(NamedTuple):
     notice: NoticeCallback | None = None
     progress: ProgressCallback | None = None
 
+    def tell(self, text: str) -> None:
+        """Give a line to whoever wants it."""
+        if self.notice is not None:
+            self.notice(text)
+
 
 class Running:
-    """A program in its box. A context manager: leaving it kills what still runs and removes what ``--rm`` promises."""
+    """A program in its box. A context manager: leaving it kills what still runs and removes what ``--rm`` promises.
 
-    __slots__ = ("id",)
+    It belongs to the thread that started it: the kernel kills the container when that thread ends.
+    """
 
-    def __init__(self, container_id: str) -> None:
-        self.id = container_id
+    __slots__ = ("_box", "_pump", "_record", "_stack", "id")
+
+    def __init__(self, container: Record, box: Box, pump: streams.Pump, stack: ExitStack) -> None:
+        self.id = container.id
+        self._record = container
+        self._box = box
+        self._pump = pump
+        self._stack = stack
+
+    @property
+    def pid(self) -> int:
+        """The program's process number, as the caller's namespace has it."""
+        return self._box.pid
 
     def wait(self, *, timeout: float | None = None) -> int:
         """Move the bytes until the program has ended, and return its exit code (128+n for a signal).
@@ -46,18 +92,42 @@ class Running:
 
         :param timeout: seconds; then kind ``timeout`` is raised and the program still runs.
         """
-        raise _not_yet()
+        if not self._pump.run(timeout):
+            raise errors.Error(errors.TIMEOUT, f"the program still runs after {timeout:g} seconds")
+        status = self._box.wait()
+        self._pump.drain()
+        self._pump.close()
+        if status is None:
+            raise errors.Error(errors.INTERNAL, "the program has ended without an exit status")
+        self._finish(status)
+        return status.code
+
+    def _finish(self, status: ExitStatus) -> None:
+        with self._stack:
+            if not self._record.details.remove:
+                self._record.finished(status)
 
     def signal(self, number: int) -> None:
         """Send a signal to the program; one that has ended is no error."""
-        raise _not_yet()
+        self._box.signal(number)
 
     def resize(self, rows: int, columns: int) -> None:
         """Set the size of the pseudo-terminal; without one nothing happens."""
-        raise _not_yet()
+        if self._pump.terminal >= 0:
+            from hezi.linux import pty
+
+            with suppress(OSError):
+                pty.set_winsize(self._pump.terminal, rows, columns)
 
     def close(self) -> None:
-        """Kill what still runs, and clean up."""
+        """Kill what still runs, and clean up. Again does nothing."""
+        if self._box.pidfd >= 0:
+            self._box.kill_all()
+            status = self._box.wait()
+            self._pump.close()
+            if status is not None:
+                self._finish(status)
+        self._stack.close()
 
     def __enter__(self) -> Running:
         return self
@@ -68,15 +138,303 @@ class Running:
         self.close()
 
 
-def start(paths: Paths, request: RunRequest, streams: Streams, callbacks: Callbacks) -> Running:
+def start(paths: Paths, request: RunRequest, io: Streams, callbacks: Callbacks) -> Running:
     """See :meth:`hezi.engine.engine.Engine.start`."""
-    raise _not_yet()
+    from hezi.runtime import box as boxes
+    from hezi.runtime import spawn
+
+    _check_early(request)
+    _check_rights()
+    paths.make()
+    with ExitStack() as stack:
+        # First of all: the interpreter of stage 1 starts on another processor while we go on.
+        stage = stack.enter_context(spawn.spawn())
+        store = _open_store(paths, stack)
+        recover.sweep(paths, store.database)
+        image = find_image.find(paths, store, request, callbacks.tell, callbacks.progress)
+        config = store.config(image.id)
+        _check_platform(image, request, callbacks)
+        container_id = ids.new_id()
+        case = prepare.open_case(request, config, container_id, ids.new_id)
+        if case.draft.modes.notice:
+            callbacks.tell(case.draft.modes.notice)
+        container = _create(paths, store, image, case)
+        undo = stack.enter_context(_Undo(container, request))
+        layout = prepare.layout_of_host()
+        cgroup = _make_cgroup(request, container_id, layout, stack)
+        root_fd = _mount(store, image.id, container, stack)
+        made = prepare.blueprint(case, root_fd, paths, io.console_size)
+        _apply_limits(cgroup, made, callbacks)
+        _prepare_files(paths, container, made, root_fd)
+        plan = prepare.plan(made, case, paths, layout, cgroup.paths)
+        _write_cidfile(request, container_id)
+        limit = made.spec.linux.resources.pids_limit
+        box = boxes.start(
+            stage,
+            plan,
+            root_fd,
+            cgroup=cgroup,
+            join_late=limit is not None and limit <= _LOW_PIDS_LIMIT,
+            stdin=request.interactive and not request.tty,
+        )
+        stack.callback(box.close)
+        undo.started = True
+        for warning in box.warnings:
+            callbacks.tell(f"warning: {warning}")
+        container.started(box.pid)
+        pump = _pump(request, box, io, callbacks)
+        return Running(container, box, pump, stack.pop_all())
+    raise AssertionError  # no context manager above swallows exceptions
+
+
+def _check_early(request: RunRequest) -> None:
+    """Mistakes that cost nothing to find, before a process is started."""
+    if request.name is not None:
+        record.check_name(request.name)
+    if request.cidfile and os.path.lexists(request.cidfile):
+        text = f"container ID file found, make sure the other container isn't running or delete {request.cidfile}"
+        raise errors.Error(errors.INVALID, text)
+
+
+def _check_rights() -> None:
+    if os.geteuid() != 0:
+        hint = "run it as root, as with sudo; containers without root come with a later release"
+        raise errors.Error(errors.PERMISSION, "running a container needs root", hint=hint)
+
+
+def _open_store(paths: Paths, stack: ExitStack) -> ImageStore:
+    from hezi.store.images import ImageStore
+
+    return stack.enter_context(ImageStore(paths.root))
+
+
+def _check_platform(image: Image, request: RunRequest, callbacks: Callbacks) -> None:
+    """Say it when the image is for another machine: it will hardly run, but the host may have an emulator."""
+    from hezi.spec.platform import Platform, host_platform
+
+    host = host_platform(os.uname().machine)
+    own = Platform(image.os, image.architecture, image.variant or None)
+    if not request.platform and not host.matches(own):
+        text = f"the requested image's platform ({own}) does not match the detected host platform ({host})"
+        callbacks.tell(f"warning: {text} and no specific platform was requested")
+
+
+def _create(paths: Paths, store: ImageStore, image: Image, case: prepare.Case) -> Record:
+    request, draft = case.request, case.draft
+    details = record.Details(
+        owner=record.myself(),
+        remove=request.remove,
+        cgroup=runspec.cgroup_path(request.cgroup_parent, case.id),
+        volumes=case.volumes,
+        args=draft.args,
+        labels=dict(draft.labels),
+        stop_signal=draft.stop_signal,
+        tty=request.tty,
+    )
+    container = record.Record(paths, store.database, case.id, request.name or case.id[:12], details)
+    layers = store.chain_ids(image.id)
+    try:
+        container.create(image.id, request.image, layers)
+    except BaseException:
+        with suppress(errors.Error):
+            container.remove()
+        raise
+    return container
+
+
+class _Undo:
+    """What becomes of the record: removed with --rm; kept as ``created`` when only the program could not be started."""
+
+    def __init__(self, container: Record, request: RunRequest) -> None:
+        self._container = container
+        self._remove = request.remove
+        self.started = False
+
+    def __enter__(self) -> _Undo:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        codes = {errors.COMMAND_NOT_FOUND: 127, errors.NOT_EXECUTABLE: 126}
+        if self._remove:
+            self._container.remove()
+        elif not self.started:
+            code = codes.get(error.kind) if isinstance(error, errors.Error) else None
+            if code is None:
+                # Nobody can do anything with it: docker's create would not have made it.
+                self._container.remove()
+            else:
+                self._container.not_started(code)
+
+
+def _make_cgroup(request: RunRequest, container_id: str, layout: Layout, stack: ExitStack) -> ContainerCgroup:
+    from hezi.linux.cgroup import manager
+
+    path = runspec.cgroup_path(request.cgroup_parent, container_id)
+    try:
+        cgroup = manager.create(layout, path)
+    except OSError as error:
+        doing = "cannot make the container's cgroup"
+        raise errors.from_os_error(doing, error) from error
+    stack.enter_context(cgroup)
+    stack.callback(_delete_cgroup, cgroup)
+    return cgroup
+
+
+def _delete_cgroup(cgroup: ContainerCgroup) -> None:
+    try:
+        cgroup.delete()
+    except OSError:
+        # Something outlived the program (--pid host), or is being taken apart still.
+        try:
+            cgroup.kill()
+            cgroup.delete()
+        except OSError as error:
+            doing = "cannot remove the container's cgroup"
+            raise errors.from_os_error(doing, error) from error
+
+
+def _mount(store: ImageStore, image_id: str, container: Record, stack: ExitStack) -> int:
+    """Mount the layers with the container's directory on top; nothing is attached anywhere."""
+    from hezi.spec.digest import Digest
+    from hezi.store.snapshot.base import Rootfs
+
+    directory = container.directory
+    rootfs = Rootfs(
+        store.chain_ids(Digest(image_id)),
+        f"{directory}/upper",
+        f"{directory}/work",
+        volatile=container.details.remove,
+    )
+    root_fd = store.driver.mount(rootfs)
+    stack.callback(os.close, root_fd)
+    return root_fd
+
+
+def _apply_limits(cgroup: ContainerCgroup, made: Blueprint, callbacks: Callbacks) -> None:
+    try:
+        cgroup.apply(made.spec.linux.resources)
+    except OSError as error:
+        doing = "cannot set the container's limits"
+        raise errors.from_os_error(doing, error) from error
+    for warning in cgroup.warnings:
+        callbacks.tell(f"warning: {warning}")
+
+
+def _prepare_files(paths: Paths, container: Record, made: Blueprint, root_fd: int) -> None:
+    from hezi.engine import files
+
+    hostname = made.draft.hostname
+    files.write(container.directory, files.contents(made.draft.modes.network, hostname))
+    mounts = made.mounts
+    for source in mounts.must_exist:
+        if not os.path.lexists(source):
+            text = f'invalid mount config for type "bind": bind source path does not exist: {source}'
+            raise errors.Error(errors.INVALID, text)
+    for source in mounts.make_directories:
+        _make_host_directory(source)
+    _check_propagation(made)
+    if mounts.volumes:
+        from hezi.volume import copyup, local
+
+        for use in mounts.volumes:
+            volume = local.ensure(paths.volumes, use.name, anonymous=use.anonymous, labels=use.labels)
+            if use.copy:
+                copyup.copy_up(root_fd, use.destination, volume.path)
+    if not container.details.remove:
+        from hezi.spec import runtime as rt
+
+        container.write_config(rt.to_json(made.spec))
+
+
+def _make_host_directory(path: str) -> None:
+    try:
+        os.makedirs(path, 0o755, exist_ok=True)
+    except FileExistsError:
+        # A file or a socket: it is mounted as what it is.
+        return
+    except OSError as error:
+        doing = f"error while creating mount source path '{path}'"
+        raise errors.from_os_error(doing, error) from error
+
+
+def _check_propagation(made: Blueprint) -> None:
+    """A mount can only share what its source shares: docker's check and words."""
+    wanted = [ask for ask in made.draft.mounts if ask.propagation.endswith(("shared", "slave"))]
+    if not wanted:
+        return
+    from hezi.linux import mountinfo
+
+    for ask in wanted:
+        try:
+            fd = os.open(ask.source, os.O_PATH | os.O_CLOEXEC)
+            try:
+                entry = mountinfo.entry_of(fd)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            doing = f"cannot find the mount of {ask.source}"
+            raise errors.from_os_error(doing, error) from error
+        needs_shared = ask.propagation.endswith("shared")
+        if not entry.peer_group and (needs_shared or not entry.master):
+            kind = "a shared" if needs_shared else "a shared or slave"
+            text = f"path {ask.source} is mounted on {entry.mount_point} but it is not {kind} mount"
+            raise errors.Error(errors.INVALID, text)
+
+
+def _write_cidfile(request: RunRequest, container_id: str) -> None:
+    if not request.cidfile:
+        return
+    try:
+        fd = os.open(request.cidfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(fd, container_id.encode())
+        finally:
+            os.close(fd)
+    except OSError as error:
+        doing = "cannot write the container ID file"
+        raise errors.from_os_error(doing, error) from error
 
 
 def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[str]:
     """See :meth:`hezi.engine.engine.Engine.plan`."""
-    raise _not_yet()
+    from hezi.store.snapshot.base import Rootfs
+
+    _check_early(request)
+    _check_rights()
+    paths.make()
+    with ExitStack() as stack:
+        store = _open_store(paths, stack)
+        image = find_image.find(paths, store, request, callbacks.tell, callbacks.progress)
+        case = prepare.open_case(request, store.config(image.id), ids.new_id(), ids.new_id)
+        root_fd = store.driver.mount(Rootfs(store.chain_ids(image.id), readonly=True))
+        stack.callback(os.close, root_fd)
+        made = prepare.blueprint(case, root_fd, paths, None)
+        return prepare.plan(made, case, paths, prepare.layout_of_host(), None).lines()
 
 
-def _not_yet() -> errors.Error:
-    return errors.Error(errors.UNSUPPORTED, "running comes with the next commit")
+def _pump(request: RunRequest, box: Box, io: Streams, callbacks: Callbacks) -> streams.Pump:
+    """Hand the box's descriptors to the pump, which owns them from here on."""
+    keys = parse_limits.parse_detach_keys(request.detach_keys or parse_limits.DEFAULT_DETACH_KEYS)
+    if request.tty:
+        outputs = [streams.Output(box.master, _writer(io.stdout))]
+        sink = box.master
+    else:
+        outputs = [streams.Output(box.stdout, _writer(io.stdout)), streams.Output(box.stderr, _writer(io.stderr))]
+        sink = box.stdin
+    box.master = box.stdin = box.stdout = box.stderr = -1
+    source = io.stdin if request.interactive and io.stdin is not None else -1
+    return streams.Pump(
+        box.pidfd,
+        outputs,
+        source=source,
+        sink=sink,
+        data=io.data,
+        detach=streams.DetachFilter(keys) if request.tty and request.interactive else None,
+        on_detach=lambda: callbacks.tell(_NO_DETACH),
+    )
+
+
+def _writer(target: int | Callable[[bytes], None]) -> Callable[[bytes], None]:
+    return streams.writer(target) if isinstance(target, int) else target

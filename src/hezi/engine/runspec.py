@@ -232,7 +232,7 @@ def _linux(
         readonly_paths=() if open_paths else defaults.READONLY_PATHS,
         devices=(*defaults.DEVICES, *host_devices),
         sysctl=_sysctls(request, decided.modes),
-        cgroups_path=_cgroup(request.cgroup_parent, place.id),
+        cgroups_path=cgroup_path(request.cgroup_parent, place.id),
         resources=rt.Resources(_pids_limit(request.pids_limit), rules),
         rootfs_propagation=_propagation(decided.mounts),
     )
@@ -275,7 +275,11 @@ def _sysctls(request: RunRequest, chosen: modes.Modes) -> tuple[tuple[str, str],
     return tuple(values.items())
 
 
-def _cgroup(parent: str | None, container_id: str) -> str:
+def cgroup_path(parent: str | None, container_id: str) -> str:
+    """Return the container's cgroup, from the top of each hierarchy.
+
+    :raises errors.Error: the parent is no path, or systemd's.
+    """
     if not parent:
         return f"/hezi/{container_id}"
     parts = parent.strip("/").split("/")

@@ -105,6 +105,11 @@ class Pump:
             self._watch(fd, select.POLLIN)
         self._update_input()
 
+    @property
+    def terminal(self) -> int:
+        """The master side of the box's terminal; -1 when there is none, or it is closed."""
+        return self._sink if self._terminal else -1
+
     def run(self, timeout: float | None = None) -> bool:
         """Move bytes until the program has ended; False when ``timeout`` seconds passed before that."""
         deadline = None if timeout is None else time.monotonic() + timeout

@@ -1,0 +1,134 @@
+"""Policy applied to one image: the steps that a real start and ``--plan`` have in common."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from hezi import errors
+from hezi.engine import accounts, devices, facts, runspec
+from hezi.runtime import plan as plans
+from hezi.spec import runtime as rt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hezi.engine.paths import Paths
+    from hezi.engine.request import RunRequest
+    from hezi.engine.runspec import Blueprint, Draft
+    from hezi.linux.cgroup.layout import Layout
+    from hezi.spec.image import ImageConfig
+
+_MAX_PROFILE = 1 << 20
+
+
+class Case(NamedTuple):
+    """A request, its image and the host, before anything of the image's files is read.
+
+    :ivar volumes: names for the anonymous volumes, in the order of the mounts that want one.
+    """
+
+    request: RunRequest
+    config: ImageConfig
+    host: facts.HostFacts
+    draft: Draft
+    id: str
+    volumes: tuple[str, ...]
+
+
+def open_case(request: RunRequest, config: ImageConfig, container_id: str, new_name: Callable[[], str]) -> Case:
+    """Decide what can be decided without the image's files.
+
+    :raises errors.Error: the request or the image asks for something wrong.
+    """
+    host = facts.gather()
+    draft = runspec.draft(request, config.config, host, container_id)
+    wanted = sum(ask.type == "volume" and not ask.source for ask in draft.mounts)
+    return Case(request, config, host, draft, container_id, tuple(new_name() for _ in range(wanted)))
+
+
+def blueprint(case: Case, root_fd: int, paths: Paths, console_size: tuple[int, int] | None) -> Blueprint:
+    """Return the blueprint, with the user looked up in the image's own files.
+
+    :param root_fd: the image's root directory.
+    :raises errors.Error: there is no such user, a device is missing, ...
+    """
+    from hezi.volume import local
+
+    account = accounts.resolve(
+        case.draft.user,
+        case.request.group_add,
+        accounts.read_lines(root_fd, "etc/passwd"),
+        accounts.read_lines(root_fd, "etc/group"),
+    )
+    names = iter(case.volumes)
+    place = runspec.Place(
+        id=case.id,
+        files=f"{paths.containers}/{case.id}",
+        volume_path=lambda name: local.data_path(paths.volumes, name),
+        new_name=lambda: next(names),
+    )
+    nodes = devices.gather(case.draft.devices, privileged=case.request.privileged)
+    made = runspec.build(case.request, case.config.config, account, case.host, case.draft, place, nodes)
+    if console_size is None or not case.request.tty:
+        return made
+    size = rt.ConsoleSize(*console_size)
+    return made._replace(spec=made.spec._replace(process=made.spec.process._replace(console_size=size)))
+
+
+def plan(made: Blueprint, case: Case, paths: Paths, layout: Layout, cgroup_paths: dict[str, str] | None) -> plans.Plan:
+    """Turn the blueprint into operations, with the compiled filter and the cgroups as they are to be seen.
+
+    :raises errors.Error: the seccomp profile cannot be read or is wrong.
+    """
+    from hezi.linux.cgroup import view
+
+    program, flags = _seccomp(made, paths)
+    options = plans.Options(
+        root=f"overlay of {len(case.config.diff_ids)} layers",
+        seccomp=program,
+        seccomp_flags=flags,
+        init=case.request.init,
+        hierarchies=view.hierarchies(layout, cgroup_paths),
+    )
+    return plans.make(made.spec, options, made.origins)
+
+
+def _seccomp(made: Blueprint, paths: Paths) -> tuple[bytes | None, int]:
+    if made.seccomp == "unconfined":
+        return None, 0
+    from hezi.linux.seccomp import cache
+
+    profile = None if made.seccomp == "default" else _profile(made.seccomp)
+    found = cache.program(f"{paths.cache}/seccomp", made.spec.process.capabilities.bounding, profile)
+    return found.program, found.flags
+
+
+def _profile(path: str) -> bytes:
+    doing = f"opening seccomp profile ({path}) failed: open {path}"
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            raw = os.read(fd, _MAX_PROFILE + 1)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise errors.Error(errors.INVALID, f"{doing}: {(error.strerror or '').lower()}") from error
+    if len(raw) > _MAX_PROFILE:
+        raise errors.Error(errors.INVALID, f"{doing}: larger than 1 MiB")
+    return raw
+
+
+def layout_of_host() -> Layout:
+    """Return the cgroup layout of this host.
+
+    :raises errors.Error: /proc cannot be read.
+    """
+    from hezi.linux.cgroup import layout
+
+    try:
+        return layout.detect()
+    except OSError as error:
+        doing = "cannot find this host's cgroups"
+        raise errors.from_os_error(doing, error) from error

@@ -1,0 +1,207 @@
+"""The record of a container: its row, its directory, and how both come to an end.
+
+    containers/<id>/   0700
+      upper, work      of the root file system
+      hosts, resolv.conf, hostname
+      config.json      OCI runtime specification (not with --rm)
+      exit.json        how it ended, synced before anybody is told (not with --rm)
+
+The row comes before the directory and goes after it: whatever is killed wherever, a row tells of everything there is.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from hezi import errors
+from hezi._util import atomic, clock
+from hezi.db import containers
+from hezi.db import images as image_rows
+from hezi.linux import pidfd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hezi.db.connection import Database
+    from hezi.engine.paths import Paths
+    from hezi.runtime.box import ExitStatus
+
+_NAME_START = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_NAME_LETTERS = _NAME_START | frozenset("_.-")
+
+
+class Details(NamedTuple):
+    """What the row's JSON keeps for whoever cleans up after us, and for those who look at the container."""
+
+    owner: tuple[int, int, str]  # pid, start time, boot id of the process that holds the container
+    remove: bool
+    cgroup: str
+    volumes: tuple[str, ...]  # anonymous ones, which go with the container
+    args: tuple[str, ...]
+    labels: Mapping[str, str]
+    stop_signal: int
+    tty: bool
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` when a container may be called so.
+
+    :raises errors.Error: docker's text.
+    """
+    if len(name) < 2 or len(name) > 255 or name[0] not in _NAME_START or not set(name) <= _NAME_LETTERS:
+        text = f"invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+        raise errors.Error(errors.INVALID, text)
+    return name
+
+
+def myself() -> tuple[int, int, str]:
+    """Return who we are in a way that survives the reuse of process numbers."""
+    pid = os.getpid()
+    return pid, pidfd.start_time(pid), pidfd.boot_id()
+
+
+class Record:
+    """One container's row and directory."""
+
+    __slots__ = ("_database", "_paths", "details", "directory", "id", "name")
+
+    def __init__(self, paths: Paths, database: Database, container_id: str, name: str, details: Details) -> None:
+        self._paths = paths
+        self._database = database
+        self.id = container_id
+        self.name = name
+        self.details = details
+        self.directory = f"{paths.containers}/{container_id}"
+
+    def create(self, image_id: str, image_name: str, chain_ids: Sequence[str]) -> None:
+        """Add the row and make the directory.
+
+        :raises errors.Error: the name is taken, the image was removed meanwhile, the disk is full.
+        """
+        from hezi.spec.jsondoc import dumps
+
+        config = dumps({key: _plain(value) for key, value in self.details._asdict().items()}).decode()
+        now = clock.now_ns()
+        row = containers.ContainerRow(
+            id=self.id,
+            name=self.name,
+            image_id=image_id,
+            image_name=image_name,
+            state=containers.CREATED,
+            pid=self.details.owner[0],
+            start_time=self.details.owner[1],
+            boot_id=self.details.owner[2],
+            created_ns=now,
+            started_ns=0,
+            finished_ns=0,
+            exit_code=None,
+            config=config,
+        )
+        with self._database.write() as connection:
+            if image_rows.get(connection, image_id) is None:
+                raise errors.Error(errors.NOT_FOUND, f"No such image: {image_name}")
+            holder = containers.by_name(connection, self.name)
+            if holder is not None:
+                text = f'conflict. The container name "/{self.name}" is already in use by container "{holder.id}"'
+                hint = "remove or rename that container to be able to reuse its name"
+                raise errors.Error(errors.ALREADY_EXISTS, text, hint=hint)
+            containers.insert(connection, row, chain_ids)
+        try:
+            os.mkdir(self.directory, 0o700)
+            os.mkdir(f"{self.directory}/upper", 0o755)
+            # Whatever the umask: this is the container's root directory.
+            os.chmod(f"{self.directory}/upper", 0o755)  # noqa: S103 - inside a directory of mode 0700
+            os.mkdir(f"{self.directory}/work", 0o700)
+        except OSError as error:
+            doing = "cannot make the container's directory"
+            raise errors.from_os_error(doing, error) from error
+
+    def started(self, pid: int) -> None:
+        """Record that the program runs."""
+        try:
+            process = (pid, pidfd.start_time(pid), self.details.owner[2])
+        except OSError:
+            # It has ended already: its record follows at once.
+            process = (pid, 0, self.details.owner[2])
+        with self._database.write() as connection:
+            containers.started(connection, self.id, process, clock.now_ns())
+
+    def write_config(self, document: object) -> None:
+        """Keep the runtime specification, for people and for later commands.
+
+        :raises errors.Error: the disk is full, ...
+        """
+        import json
+
+        self._write("config.json", json.dumps(document).encode(), sync=False)
+
+    def finished(self, status: ExitStatus) -> None:
+        """Record how it ended: on the disk first, then in the database."""
+        import json
+
+        now = clock.now_ns()
+        document = {"ExitCode": status.code, "Signal": status.signal, "FinishedAt": clock.rfc3339(now)}
+        self._write("exit.json", json.dumps(document).encode(), sync=True)
+        with self._database.write() as connection:
+            containers.finished(connection, self.id, status.code, now)
+
+    def not_started(self, code: int) -> None:
+        """Keep the container as ``created`` with the code of its failed start, as docker does; nobody holds it."""
+        with self._database.write() as connection:
+            connection.execute("UPDATE containers SET pid=0, exit_code=? WHERE id=?", (code, self.id))
+
+    def _write(self, name: str, data: bytes, *, sync: bool) -> None:
+        try:
+            fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                atomic.write_file(fd, name, data, sync=sync)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            doing = f"cannot write the container's {name}"
+            raise errors.from_os_error(doing, error) from error
+
+    def remove(self) -> None:
+        """Remove the directory, the anonymous volumes and the row.
+
+        :raises errors.Error: something cannot be removed; the row then still tells of it.
+        """
+        from hezi.volume import local
+
+        for name in self.details.volumes:
+            local.remove(self._paths.volumes, name)
+        try:
+            parent = os.open(self._paths.containers, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                atomic.remove_tree(parent, self.id)
+            finally:
+                os.close(parent)
+        except OSError as error:
+            doing = "cannot remove the container's directory"
+            raise errors.from_os_error(doing, error) from error
+        with self._database.write() as connection:
+            containers.delete(connection, self.id)
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def from_row(paths: Paths, database: Database, row: containers.ContainerRow) -> Record:
+    """Return the record of a row that somebody else wrote."""
+    import json
+
+    found = json.loads(row.config)
+    details = Details(
+        owner=tuple(found["owner"]),
+        remove=found["remove"],
+        cgroup=found["cgroup"],
+        volumes=tuple(found["volumes"]),
+        args=tuple(found["args"]),
+        labels=found["labels"],
+        stop_signal=found["stop_signal"],
+        tty=found["tty"],
+    )
+    return Record(paths, database, row.id, row.name, details)
