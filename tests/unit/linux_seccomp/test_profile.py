@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hezi.errors import INVALID, UNSUPPORTED, Error
 from hezi.linux.seccomp import actions, cache, compiler, profile
+from tests.unit.linux_seccomp.machine import run, show
 
 GOOD: dict[str, Any] = {
     "defaultAction": "SCMP_ACT_ERRNO",
@@ -130,6 +134,37 @@ def test_an_error_does_not_hide_in_a_rule_that_does_not_apply() -> None:
     document = changed(includes={"caps": ["CAP_NOT_HELD"]}, excludes={"arches": ["nonsense"]})
     with pytest.raises(Error, match="nonsense"):
         resolve(document)
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.floats(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=8), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def places(value: object) -> Iterator[tuple[Any, Any]]:
+    """Everywhere in a document where a value stands: (container, key)."""
+    for key, inner in list(value.items()) if isinstance(value, dict) else list(enumerate(value)):  # type: ignore[call-overload]
+        yield value, key
+        if isinstance(inner, dict | list):
+            yield from places(inner)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_junk_anywhere_is_refused_or_protects(data: st.DataObject) -> None:
+    """D8: with any one value replaced by junk there is our own error, or a filter that denies as before."""
+    document = changed(archMap=[{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]}], flags=[])
+    del document["architectures"]
+    holder, key = data.draw(st.sampled_from(list(places(document))))
+    holder[key] = data.draw(JUNK)
+    try:
+        resolved = resolve(document, "CAP_CHOWN")
+    except Error:
+        return
+    program = compiler.compile_profile(resolved)
+    assert show(run(program, 0xC000003E, 250)).startswith("ERRNO")  # keyctl
 
 
 def test_an_unknown_system_call_is_skipped() -> None:

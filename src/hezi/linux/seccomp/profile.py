@@ -287,7 +287,7 @@ def _architectures(document: dict[str, Any], native: str) -> tuple[str, ...]:
 
 def _all_known(values: Collection[object], known: frozenset[str], what: str) -> None:
     for value in values:
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             message = f"unknown {what} {value!r}"
             raise _invalid(message)
 
