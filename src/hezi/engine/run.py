@@ -284,7 +284,7 @@ def _make_cgroup(request: RunRequest, container_id: str, layout: Layout, stack: 
 
 def _delete_cgroup(cgroup: ContainerCgroup) -> None:
     try:
-        cgroup.delete()
+        cgroup.delete(timeout=0.1)
     except OSError:
         # Something outlived the program (--pid host), or is being taken apart still.
         try:
