@@ -27,7 +27,7 @@ class Clock:
         self.now = 1000.0
         self.slept: list[float] = []
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, _: object = None) -> None:
         self.slept.append(seconds)
         self.now += seconds
 

@@ -205,7 +205,7 @@ class BlobStream:
         if self._failures >= self._transport.limits.tries or not fault.transient:
             raise self._gave_up(fault)
         if self._failures:
-            self._transport.pace.sleep(self._transport.backoff(self._failures))
+            self._transport.pause(self._transport.backoff(self._failures))
 
     def _gave_up(self, fault: ConnectionFault) -> Error:
         message = f"the download broke off at byte {self._position} of {self.descriptor.size}: {fault.message}"
@@ -218,6 +218,7 @@ class BlobStream:
             self._answer = None
 
     def _check_cancelled(self) -> None:
+        self._transport.check_cancelled()
         if self._cancelled.is_set():
             raise Error(CANCELLED, "the download was cancelled", path=self._name)
 

@@ -63,6 +63,13 @@ class RegistryClient:
         """Close all connections that are not in use."""
         self._session.transport.close()
 
+    def cancel(self) -> None:
+        """Make all threads that use this client stop with CANCELLED; for another thread, or a signal's handler.
+
+        What waits for the head of an answer ends only with it, or with the time-out.
+        """
+        self._session.transport.cancel()
+
     def manifest(self, path: str, tag_or_digest: str, accept: tuple[str, ...] = ACCEPTED) -> tuple[str, Digest, bytes]:
         """Fetch a manifest or an index.
 

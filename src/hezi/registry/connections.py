@@ -7,6 +7,7 @@ server and never a URL's query: storage services sign theirs, and a signature is
 from __future__ import annotations
 
 import threading
+import weakref
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -113,7 +114,7 @@ class ConnectionFault(errors.Error):
 class Answer:
     """A server's answer whose body is still on the wire."""
 
-    __slots__ = ("_response", "headers", "status", "url")
+    __slots__ = ("__weakref__", "_response", "headers", "status", "url")
 
     def __init__(self, response: BaseHTTPResponse, url: Url) -> None:
         self._response = response
@@ -192,6 +193,7 @@ class Connections:
         self._lock = threading.Lock()
         self._pools: dict[Origin, HTTPConnectionPool] = {}
         self._contexts: dict[bool, ssl.SSLContext] = {}
+        self._answers: weakref.WeakSet[Answer] = weakref.WeakSet()
 
     def exchange(self, request: Request) -> Answer:
         """Send one request and return the answer's head; redirects are answers.
@@ -227,7 +229,17 @@ class Connections:
             )
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             raise _fault(error, origin) from error
-        return Answer(response, request.url)
+        answer = Answer(response, request.url)
+        with self._lock:
+            self._answers.add(answer)
+        return answer
+
+    def stop(self) -> None:
+        """Wake all threads that wait for the body of an answer; for another thread to call."""
+        with self._lock:
+            answers = list(self._answers)
+        for answer in answers:
+            answer.stop()
 
     def close(self) -> None:
         """Close all connections that are not in use."""

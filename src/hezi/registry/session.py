@@ -97,7 +97,7 @@ class Session:
             except ConnectionFault as fault:
                 if attempt >= self.transport.limits.tries or not fault.transient:
                     raise
-                self.transport.pace.sleep(self.transport.backoff(attempt))
+                self.transport.pause(self.transport.backoff(attempt))
                 continue
             announced = answer.header("Docker-Content-Digest")
             content_type = answer.header("Content-Type") or ""

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import NamedTuple
 
-from hezi.errors import INVALID, UNAVAILABLE, Error
+from hezi.errors import CANCELLED, INVALID, UNAVAILABLE, Error
 from hezi.registry.connections import Answer, ConnectionFault, Connections, Origin, Request, Url
 from hezi.spec.distribution import parse_retry_after
 
@@ -26,10 +26,14 @@ _TEMPORARY = frozenset({408, 429, 500, 502, 503, 504})
 _SAFE = frozenset({"GET", "HEAD"})
 
 
-class Pace(NamedTuple):
-    """Time, so that tests need none."""
+def _sleep(seconds: float, cancelled: threading.Event) -> None:
+    cancelled.wait(seconds)
 
-    sleep: Callable[[float], None] = time.sleep
+
+class Pace(NamedTuple):
+    """Time, so that tests need none. ``sleep`` ends early when the event is set."""
+
+    sleep: Callable[[float, threading.Event], None] = _sleep
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     jitter: Callable[[], float] = random.random  # noqa: S311 - spreads retries, protects nothing
@@ -55,6 +59,7 @@ class Transport:
         self._user_agent = user_agent
         self._reached: set[Origin] = set()
         self._lock = threading.Lock()
+        self._cancelled = threading.Event()
 
     def send(self, request: Request, *, retry: bool = True) -> Answer:
         """Send a request, follow redirects, repeat what failed for the moment.
@@ -68,6 +73,7 @@ class Transport:
         while True:
             attempt += 1
             last = not retry or attempt >= self.limits.tries
+            self.check_cancelled()
             try:
                 answer = self._follow(request)
             except ConnectionFault as fault:
@@ -82,7 +88,25 @@ class Transport:
                     return answer
                 wait = self.backoff(attempt) if asked is None else asked
                 answer.discard()
-            self.pace.sleep(wait)
+            self.pause(wait)
+
+    def pause(self, seconds: float) -> None:
+        """Wait before trying again.
+
+        :raises Error: CANCELLED.
+        """
+        self.pace.sleep(seconds, self._cancelled)
+        self.check_cancelled()
+
+    def cancel(self) -> None:
+        """Make whoever waits for this registry stop with CANCELLED; for another thread to call, once and for all."""
+        self._cancelled.set()
+        self.connections.stop()
+
+    def check_cancelled(self) -> None:
+        """Raise CANCELLED after :meth:`cancel`."""
+        if self._cancelled.is_set():
+            raise Error(CANCELLED, "the transfer was cancelled")
 
     def backoff(self, attempt: int) -> float:
         """Return how long to wait after the given attempt, counted from 1: half of it fixed, half of it random."""
@@ -101,6 +125,8 @@ class Transport:
         request = request._replace(headers=(("User-Agent", self._user_agent), *request.headers))
         for _ in range(self.limits.redirects + 1):
             answer = self.connections.exchange(request)
+            # after the exchange, which makes the answer known to cancel(): one of the two always sees the other
+            self.check_cancelled()
             with self._lock:
                 self._reached.add(request.url.origin)
             location = answer.header("Location")

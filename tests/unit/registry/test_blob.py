@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 
 from hezi.errors import CANCELLED, CORRUPT, NOT_FOUND, TIMEOUT, UNAVAILABLE, Error
 from hezi.registry.blob import BlobStream
+from hezi.registry.client import RegistryClient
+from hezi.registry.config import HostPolicy
 from hezi.registry.connections import Url
+from hezi.registry.credentials import Anonymous
 from hezi.registry.transport import Limits
 from hezi.spec.digest import Digest
 from tests.support.registry_client import Bearer, Clock, client, descriptor, password
@@ -268,7 +272,9 @@ class Dripping:
 
 @pytest.mark.parametrize(("seconds", "kind"), [(50.0, TIMEOUT), (0.001, None)])
 def test_a_server_that_drips(clock: Clock, seconds: float, kind: str | None) -> None:
-    transport: Any = SimpleNamespace(pace=clock.pace(), limits=Limits(), backoff=lambda _: 1.0)
+    transport: Any = SimpleNamespace(
+        pace=clock.pace(), limits=Limits(), backoff=lambda _: 1.0, pause=clock.sleep, check_cancelled=lambda: None
+    )
     answer: Any = Dripping(clock, seconds)
     stream = BlobStream(lambda _: answer, descriptor(b"x" * 10_000), 0, transport)
     if kind is None:
@@ -310,6 +316,23 @@ def test_cancel_wakes_a_waiting_read(server: ToxicRegistry) -> None:
         with pytest.raises(Error) as caught:
             list(stream)
     assert caught.value.kind == CANCELLED
+
+
+@pytest.mark.parametrize("waiting", ["body", "retry"])
+def test_cancel_the_whole_client(server: ToxicRegistry, waiting: str) -> None:
+    """Whether it waits for bytes or for the time to try again: Ctrl-C is not kept waiting."""
+    silent, later = Reply(200, DATA[:1000], length=len(DATA), drip=20), fault(429, "X", "x", Retry_After="50")
+    server.rules.append(lambda seen: (silent if waiting == "body" else later) if "/blobs/" in seen.path else None)
+    policy = HostPolicy(server.host, server.host, loopback=True)
+    with RegistryClient(server.host, policy=policy, credentials=Anonymous()) as one:
+        threading.Timer(0.2, one.cancel).start()
+        started = time.monotonic()
+        with pytest.raises(Error) as caught:
+            one.document("a/b", descriptor(DATA), len(DATA))
+        assert time.monotonic() - started < 10
+        assert caught.value.kind == CANCELLED
+        with pytest.raises(Error):
+            one.tags("a/b")
 
 
 def test_many_at_once(server: ToxicRegistry) -> None:

@@ -111,7 +111,6 @@ def test_a_registry_that_wants_our_certificate(certificates: Certificates, *, lo
         with client(server, policy=policy) as one, pytest.raises(Error) as caught:
             one.manifest("a/b", "latest")
         assert caught.value.kind == UNAVAILABLE
-        assert "no TLS connection" in caught.value.message
         assert server.seen == []
         pair = (str(certificates.good), str(certificates.key))
         with client(server, policy=policy._replace(client_certificates=(pair,))) as one:
