@@ -177,11 +177,16 @@ class Room:
             )
 
     def run_on_terminal(
-        self, *args: str, typed: bytes = b"", size: tuple[int, int] = (24, 80), **members: Any
+        self,
+        *args: str,
+        typed: bytes = b"",
+        size: tuple[int, int] = (24, 80),
+        options: runtime_plan.Options | None = None,
+        **members: Any,
     ) -> Result:
         """Run a program on a pseudo-terminal; ``typed`` is written at once."""
         process = {**members.pop("process", {}), "terminal": True, "console_size": rt.ConsoleSize(*size)}
-        with self.start(spec(*args, process=process, **members)) as running:
+        with self.start(spec(*args, process=process, **members), options) as running:
             if typed:
                 os.write(running.master, typed)
             output = bytearray()

@@ -9,7 +9,9 @@ import time
 import pytest
 
 from hezi import errors
+from hezi.linux.seccomp import cache
 from hezi.runtime import box as runtime_box
+from hezi.runtime import plan as runtime_plan
 from hezi.runtime import spawn
 from hezi.runtime.plan import Options
 from hezi.spec import runtime as rt
@@ -123,6 +125,13 @@ def test_umask_limits_and_oom_score(room):
     assert result.stdout.split() == ["0022", "100", "200", "unlimited", "321"]
 
 
+def test_a_limit_above_what_there_is_is_met_as_far_as_it_goes_and_said(room):
+    result = room.shell("ulimit -Hn", process={"rlimits": (rt.Rlimit("RLIMIT_NOFILE", 20, 2**62),)})
+    assert int(result.stdout) <= 2**30
+    (warning,) = result.warnings
+    assert "RLIMIT_NOFILE" in warning
+
+
 def test_ids_and_groups(room):
     user = rt.User(uid=5, gid=6, additional_gids=(7, 6))
     result = room.shell("id -u; id -g; id -G; cat /proc/self/status", process={"user": user})
@@ -151,6 +160,40 @@ def test_ambient_capabilities_reach_a_user(room):
     chown = ("CAP_CHOWN",)
     process = {"user": rt.User(5, 5), "capabilities": rt.Capabilities(chown, chown, chown, chown, chown)}
     assert set(_sets(room.run("cat", "/proc/self/status", process=process)).values()) >= {"0" * 15 + "1"}
+
+
+@pytest.mark.needs("seccomp")
+@pytest.mark.parametrize("no_new_privileges", [False, True])
+@pytest.mark.parametrize("init", [False, True])
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("user", [0, 5])
+def test_docker_s_profile_lets_a_box_start(room, tmp_path, no_new_privileges, init, terminal, user):
+    program, flags = cache.program(str(tmp_path / "cache"), boxes.CAPABILITIES)
+    options = Options(seccomp=program, seccomp_flags=flags, init=init)
+    process = {**(boxes.user(user) if user else {}), "no_new_privileges": no_new_privileges}
+    script = "grep Seccomp: /proc/self/status; unshare -m true || echo no unshare; date >/dev/null && exit 6"
+    run = room.run_on_terminal if terminal else room.run
+    result = run("sh", "-c", script, process=process, options=options)
+    assert "Seccomp:\t2" in result.stdout
+    assert "no unshare" in result.stdout
+    assert result.code == 6
+
+
+@pytest.mark.needs("seccomp")
+def test_programs_that_cannot_be_run_are_told_apart_under_docker_s_profile(room, tmp_path):
+    program, flags = cache.program(str(tmp_path / "cache"), boxes.CAPABILITIES)
+    for name, kind in (("nosuch", errors.COMMAND_NOT_FOUND), ("/etc", errors.NOT_EXECUTABLE)):
+        with pytest.raises(errors.Error) as caught:
+            room.run(name, options=Options(seccomp=program, seccomp_flags=flags))
+        assert caught.value.kind == kind
+
+
+@pytest.mark.needs("seccomp")
+@pytest.mark.parametrize("no_new_privileges", [False, True])
+def test_a_filter_that_kills_everything_is_no_exit_code_of_the_program(room, no_new_privileges):
+    kill = (0x06).to_bytes(2, "little") + b"\0\0" + (0x80000000).to_bytes(4, "little")
+    with pytest.raises(errors.Error, match="killed by signal 31"):
+        room.run("true", options=Options(seccomp=kill), process={"no_new_privileges": no_new_privileges})
 
 
 @pytest.mark.needs("seccomp")
@@ -470,10 +513,66 @@ def test_a_start_that_fails_in_the_middle_leaves_nothing(room):
         {"mounts": (*boxes.MOUNTS, rt.Mount("/etc/afile/x", "tmpfs", "tmpfs"))},
         {"process": {"cwd": "/etc/passwd"}},
         {"linux": {"devices": (*boxes.DEVICES, rt.Device("/etc/passwd", "c", 1, 3))}},
-        {"process": {"rlimits": (rt.Rlimit("RLIMIT_NOFILE", 20, 10),)}},
+        {"linux": {"sysctl": (("net.ipv4.nothing_of_that_name", "1"),)}},
+        {"hostname": "x" * 100},
     ):
         with pytest.raises(errors.Error):
             room.run("true", **bad)
+
+
+class BrokenCgroup:
+    """A cgroup that cannot be joined."""
+
+    cgroup_fd = None
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def add(self, pid: int) -> None:
+        raise PermissionError(13, "write: Permission denied", "cgroup.procs")
+
+    def join_fds(self, *, v2: bool) -> list[int]:
+        return [self.descriptor]
+
+    def kill(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_cgroup_that_cannot_be_joined_ends_the_start(room, late):
+    unwritable = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with pytest.raises(errors.Error, match=r"Permission denied|CloneInit .* Bad file descriptor"):
+            room.start(boxes.spec("true"), cgroup=BrokenCgroup(unwritable), join_late=late)
+    finally:
+        os.close(unwritable)
+
+
+@pytest.mark.parametrize("signalled", [0.0, 0.004, 0.008, 0.012, 0.016, 0.02, 0.024])
+def test_an_interrupted_start_leaves_nothing(room, signalled):
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            _interrupted(room, signalled)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def _interrupted(room, after: float) -> None:
+    stage = spawn.spawn()
+    root = room.root()
+    try:
+        wanted = runtime_plan.make(boxes.spec("sleep", "1000"))
+        signal.setitimer(signal.ITIMER_REAL, after or 0.0001)
+        with runtime_box.start(stage, wanted, root) as running:
+            running.wait(timeout=20)
+    finally:
+        os.close(root)
+        stage.close()
 
 
 def test_what_the_parent_s_streams_and_descriptors_are_is_unknown_inside(room):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import select
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hezi import errors
 from hezi.linux import pidfd
-from hezi.runtime import ops_process, ops_spaces
+from hezi.runtime import ops_process, ops_spaces, signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from hezi.runtime.spawn import Stage1
 
 _SIGKILL = 9
+_SHUT_WR = 1
+# How long stage 1 may take to notice that it is not wanted any more, before it is killed.
+_PATIENCE_MS = 1000
 # What an operation says of the image or of the caller's values: EXDEV, ENOTDIR, EISDIR, EINVAL, ELOOP.
 _KINDS = dict.fromkeys((18, 20, 21, 22, 40), errors.INVALID)
 _ENOENT, _EACCES, _ENOEXEC, _ENOTDIR, _EISDIR = 2, 13, 8, 20, 21
@@ -164,7 +168,8 @@ def start(
     theirs: list[int] = []
     try:
         if len(plan.fds) > 1 and stdio is None:
-            theirs = _pipes(box, stdin)
+            with signals.Held():
+                _pipes(box, theirs, stdin)
         joins = {} if cgroup is None or join_late else _joins(cgroup)
         fds = [rootfs, *(stdio or theirs)][: len(plan.fds)]
         stage.channel.send(("plan", plan.encode(), (*plan.fds, *joins)), [*fds, *joins.values()])
@@ -172,16 +177,15 @@ def start(
             os.close(theirs.pop())
         _follow(stage, plan, box, cgroup if join_late else None)
         stage.reap()
-    except OSError as error:
-        _abandon(stage, box)
-        raise _explain(stage, error) from error
-    except BaseException:
-        _abandon(stage, box)
-        raise
-    finally:
-        for fd in theirs:
-            os.close(fd)
-        stage.close()
+        with signals.Held():
+            stage.close()
+    except BaseException as error:
+        failure = _explain(stage, error) if isinstance(error, OSError) else None
+        with signals.Held():
+            _abandon(stage, box, theirs)
+        if failure is None:
+            raise
+        raise failure from error
     return box
 
 
@@ -196,9 +200,8 @@ def _joins(cgroup: Cgroup) -> dict[str, int]:
     return joins
 
 
-def _pipes(box: Box, stdin: bool) -> list[int]:
-    """Make the pipes; our ends go to the box, theirs are returned."""
-    theirs = []
+def _pipes(box: Box, theirs: list[int], stdin: bool) -> None:
+    """Make the streams: our ends go to the box, those of the program to ``theirs``."""
     if stdin:
         reading, box.stdin = os.pipe2(os.O_CLOEXEC)
     else:
@@ -208,24 +211,28 @@ def _pipes(box: Box, stdin: bool) -> list[int]:
     theirs.append(writing)
     box.stderr, writing = os.pipe2(os.O_CLOEXEC)
     theirs.append(writing)
-    return theirs
 
 
 def _follow(stage: Stage1, plan: Plan, box: Box, join: Cgroup | None) -> None:
     """Take stage 1's reports until the line ends, which it does when the program is executed."""
+    poll = select.poll()
+    poll.register(stage.channel.socket, select.POLLIN)
     executing = False
     while True:
-        message, fds = stage.channel.receive()
+        poll.poll()
+        with signals.Held():
+            message, fds = stage.channel.receive()
+            if message is not None and message[0] == "init":
+                box.pid, box.pidfd = message[1], fds[0]
+            elif message is not None and message[0] == "console":
+                box.master = fds[0]
         if message is None:
             break
         kind = message[0]
         if kind == "init":
-            box.pid, box.pidfd = message[1], fds[0]
             if join is not None:
                 join.add(box.pid)
             stage.channel.send(("go",))
-        elif kind == "console":
-            box.master = fds[0]
         elif kind == "warning":
             entry = plan.entries[message[1]]
             box.warnings.append(f"{type(entry.operation).__name__} {entry.operation.describe()}: {message[2]}")
@@ -257,24 +264,29 @@ def _explain(stage: Stage1, error: OSError) -> errors.Error:
     return errors.from_os_error("cannot start the container", error)
 
 
-def _abandon(stage: Stage1, box: Box) -> None:
+def _abandon(stage: Stage1, box: Box, theirs: list[int]) -> None:
     """Take back a start: first let stage 1 end by itself, which tells of a first process we have not heard of yet."""
-    if not box.pid:
-        try:
-            stage.channel.socket.shutdown(1)
-            poll = select.poll()
-            poll.register(stage.pidfd, select.POLLIN)
-            poll.poll(1000)
-            stage.channel.socket.setblocking(False)
-            while not box.pid:
-                message, fds = stage.channel.receive()
-                if message is None:
-                    break
-                if message[0] == "init":
-                    box.pid, box.pidfd = message[1], fds[0]
-        except OSError:
-            pass
+    while theirs:
+        os.close(theirs.pop())
+    if not box.pid and stage.pidfd >= 0:
+        with suppress(OSError):
+            _hear_of_init(stage, box)
     box.close()
+    stage.close()
+
+
+def _hear_of_init(stage: Stage1, box: Box) -> None:
+    stage.channel.socket.shutdown(_SHUT_WR)
+    poll = select.poll()
+    poll.register(stage.pidfd, select.POLLIN)
+    poll.poll(_PATIENCE_MS)
+    stage.channel.socket.setblocking(False)
+    while not box.pid:
+        message, fds = stage.channel.receive()
+        if message is None:
+            break
+        if message[0] == "init":
+            box.pid, box.pidfd = message[1], fds[0]
 
 
 def _failure(plan: Plan, index: int, number: int, text: str, path: object) -> errors.Error:

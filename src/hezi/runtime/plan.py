@@ -11,7 +11,7 @@ import os
 from typing import Any, NamedTuple
 
 from hezi import errors
-from hezi.linux import caps
+from hezi.linux import caps, rlimits
 from hezi.runtime import ops, ops_mounts, ops_process, ops_spaces, plan_mounts
 
 TYPE_CHECKING = False
@@ -142,15 +142,30 @@ def _check(spec: Spec) -> None:
         if variable.find("=") < 1:
             message = f"environment variable {variable!r} is not NAME=value"
             raise _invalid(message)
+    _check_numbers(process)
+    unknown = {name for names in process.capabilities for name in names} - caps.CAPABILITIES.keys()
+    if unknown:
+        message = f"unknown capability {min(unknown)}"
+        raise _invalid(message)
+
+
+def _check_numbers(process: Process) -> None:
     user = process.user
     for number in (user.uid, user.gid, *user.additional_gids):
         if not 0 <= number <= _MAX_ID:
             message = f"id {number} is not between 0 and {_MAX_ID}"
             raise _invalid(message)
-    unknown = {name for names in process.capabilities for name in names} - caps.CAPABILITIES.keys()
-    if unknown:
-        message = f"unknown capability {min(unknown)}"
+    if user.umask is not None and not 0 <= user.umask <= 0o777:
+        message = f"umask {user.umask:o} is not between 0 and 777"
         raise _invalid(message)
+    if process.oom_score_adj is not None and not -1000 <= process.oom_score_adj <= 1000:
+        message = f"oom score adjustment {process.oom_score_adj} is not between -1000 and 1000"
+        raise _invalid(message)
+    for limit in process.rlimits:
+        soft, hard = (number % 2**64 for number in (limit.soft, limit.hard))
+        if limit.type not in rlimits.RLIMITS or soft > hard or min(limit.soft, limit.hard) < -1:
+            message = f"malformed limit {limit.type}={limit.soft}:{limit.hard}"
+            raise _invalid(message)
 
 
 def _spaces(spec: Spec) -> Iterator[tuple[str, ops.Operation]]:

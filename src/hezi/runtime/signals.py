@@ -24,6 +24,29 @@ def block_all() -> None:
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
 
 
+class Held:
+    """Hold signals back for the length of a ``with``, so that no handler's exception comes between making and keeping.
+
+    A KeyboardInterrupt between the system call that gives a process and the assignment that remembers it would leave
+    the process behind. What waits must be outside.
+    """
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        # Read first: holding back runs the handlers of what has arrived, and their exception would take the old mask
+        # away with it.
+        self._before = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
+        try:
+            block_all()
+        except BaseException:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, self._before)
+            raise
+
+    def __exit__(self, *_exc: object) -> None:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, self._before)
+
+
 def wait_any() -> int:
     """Take the next held back signal, waiting for one."""
     number: int = _signal.sigwait(_signal.valid_signals())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import hezi
 from hezi import errors
 from hezi.linux import pidfd
-from hezi.runtime import interpreter
+from hezi.runtime import interpreter, signals
 from hezi.runtime.channel import Channel
 
 if TYPE_CHECKING:
@@ -96,8 +96,10 @@ def spawn() -> Stage1:
         trouble, complaints = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         fds.append(trouble)
         complaints = _high(complaints, fds, close=True)
-        process = _execute(path, program, line, complaints)
-        fds.remove(trouble)
+        with signals.Held():
+            process = _execute(path, program, line, complaints)
+            stage = Stage1(process, pidfd.pidfd_open(process), Channel(ours), trouble)
+            fds.remove(trouble)
     except OSError as error:
         ours.close()
         doing = "cannot start a process for the container"
@@ -109,7 +111,7 @@ def spawn() -> Stage1:
         theirs.close()
         for fd in fds:
             os.close(fd)
-    return Stage1(process, pidfd.pidfd_open(process), Channel(ours), trouble)
+    return stage
 
 
 def _high(fd: int, fds: list[int], *, close: bool = False) -> int:

@@ -212,6 +212,12 @@ def test_a_dot_in_an_interface_name_is_written_as_a_slash():
         {"user": rt.User(gid=2**32)},
         {"user": rt.User(additional_gids=(-1,))},
         {"capabilities": rt.Capabilities(bounding=("CAP_EVERYTHING",))},
+        {"user": rt.User(umask=0o1000)},
+        {"oom_score_adj": 1001},
+        {"rlimits": (rt.Rlimit("RLIMIT_EVERYTHING", 1, 1),)},
+        {"rlimits": (rt.Rlimit("RLIMIT_NOFILE", 20, 10),)},
+        {"rlimits": (rt.Rlimit("RLIMIT_NOFILE", -1, 10),)},
+        {"rlimits": (rt.Rlimit("RLIMIT_NOFILE", -2, -1),)},
     ],
 )
 def test_a_malformed_process_is_refused(process):
