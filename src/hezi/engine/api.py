@@ -26,13 +26,13 @@ def run(
     options: Mapping[str, object],
 ) -> RunResult:
     """See :meth:`hezi.engine.engine.Engine.run`."""
-    from hezi.engine import run as path
+    from hezi.engine import callers, launch
 
     request = build_request(image, command, {"remove": True, "interactive": data is not None, **options})
     out: list[bytes] = []
     err: list[bytes] = []
-    io = path.Streams(None, out.append, err.append, None, data or b"")
-    with path.start(paths, request, io, path.Callbacks()) as running:
+    io = callers.Streams(None, out.append, err.append, None, data or b"")
+    with launch.start(paths, request, io, callers.Callbacks()) as running:
         code = running.wait(timeout=timeout)
     return RunResult(code, b"".join(out), b"".join(err), running.id)
 

@@ -91,23 +91,19 @@ class Engine:
         :param progress: called with the steps of the pull, when one is needed.
         :raises hezi.Error: kinds ``command-not-found`` (exit code 127), ``not-executable`` (126), all others (125).
         """
-        from hezi.engine import run
+        from hezi.engine import callers, launch
 
-        return run.start(
-            self.paths,
-            request,
-            run.Streams(stdin, stdout, stderr, console_size),
-            run.Callbacks(notice, progress),
-        )
+        streams = callers.Streams(stdin, stdout, stderr, console_size)
+        return launch.start(self.paths, request, streams, callers.Callbacks(notice, progress))
 
     def plan(self, request: RunRequest, *, notice: NoticeCallback | None = None) -> list[str]:
         """Return the operations that running ``request`` would execute, one line each; nothing is started.
 
         :raises hezi.Error: as :meth:`start`; the image must be in the store (or be pulled by ``request.pull``).
         """
-        from hezi.engine import run
+        from hezi.engine import callers, run
 
-        return run.plan_lines(self.paths, request, run.Callbacks(notice, None))
+        return run.plan_lines(self.paths, request, callers.Callbacks(notice, None))
 
     def close(self) -> None:
         """Give up the database and descriptors; the engine may be used again."""

@@ -1,6 +1,6 @@
 """The run path: from a request to a running box, and what is undone when a step fails.
 
-    spawn stage 1 ── its interpreter starts while we go on
+    spawn stage 1 (hezi.engine.launch) ── its interpreter starts while we go on
     open the database, sweep what the dead left, find the image (or pull it)
     policy without files of the image      most mistakes end here, with nothing made
     record: row, directory
@@ -16,53 +16,31 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, suppress
-from typing import NamedTuple
 
 from hezi import errors
 from hezi._util import ids
-from hezi.engine import find_image, parse_limits, prepare, record, recover, runspec, streams
+from hezi.engine import find_image, launch, parse_limits, prepare, record, recover, runspec, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from hezi.engine.callers import Callbacks, Streams
     from hezi.engine.paths import Paths
     from hezi.engine.record import Record
     from hezi.engine.request import RunRequest
-    from hezi.engine.results import NoticeCallback, ProgressCallback
     from hezi.engine.runspec import Blueprint
     from hezi.linux.cgroup.layout import Layout
     from hezi.linux.cgroup.manager import ContainerCgroup
     from hezi.runtime.box import Box, ExitStatus
+    from hezi.runtime.spawn import Stage1
     from hezi.store.images import ImageStore
     from hezi.store.model import Image
 
 # Stage 1 and its child are two processes: a cgroup with less room is joined by the child alone.
 _LOW_PIDS_LIMIT = 2
 _NO_DETACH = "detaching comes with the containers of a later release: the program keeps this terminal"
-
-
-class Streams(NamedTuple):
-    """The caller's descriptors, which stay the caller's; or functions that take the bytes."""
-
-    stdin: int | None = None
-    stdout: int | Callable[[bytes], None] = 1
-    stderr: int | Callable[[bytes], None] = 2
-    console_size: tuple[int, int] | None = None
-    data: bytes = b""
-
-
-class Callbacks(NamedTuple):
-    """Whom to tell."""
-
-    notice: NoticeCallback | None = None
-    progress: ProgressCallback | None = None
-
-    def tell(self, text: str) -> None:
-        """Give a line to whoever wants it."""
-        if self.notice is not None:
-            self.notice(text)
 
 
 class Running:
@@ -138,17 +116,16 @@ class Running:
         self.close()
 
 
-def start(paths: Paths, request: RunRequest, io: Streams, callbacks: Callbacks) -> Running:
-    """See :meth:`hezi.engine.engine.Engine.start`."""
+def start(paths: Paths, request: RunRequest, io: Streams, callbacks: Callbacks, stage: Stage1) -> Running:
+    """See :meth:`hezi.engine.engine.Engine.start`.
+
+    :param stage: waits for its plan; the caller's to close when this fails.
+    """
     from hezi.runtime import box as boxes
-    from hezi.runtime import spawn
 
     _check_early(request)
-    _check_rights()
     paths.make()
     with ExitStack() as stack:
-        # First of all: the interpreter of stage 1 starts on another processor while we go on.
-        stage = stack.enter_context(spawn.spawn())
         store = _open_store(paths, stack)
         recover.sweep(paths, store.database)
         image = find_image.find(paths, store, request, callbacks.tell, callbacks.progress)
@@ -194,12 +171,6 @@ def _check_early(request: RunRequest) -> None:
     if request.cidfile and os.path.lexists(request.cidfile):
         text = f"container ID file found, make sure the other container isn't running or delete {request.cidfile}"
         raise errors.Error(errors.INVALID, text)
-
-
-def _check_rights() -> None:
-    if os.geteuid() != 0:
-        hint = "run it as root, as with sudo; containers without root come with a later release"
-        raise errors.Error(errors.PERMISSION, "running a container needs root", hint=hint)
 
 
 def _open_store(paths: Paths, stack: ExitStack) -> ImageStore:
@@ -402,7 +373,7 @@ def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[
     from hezi.store.snapshot.base import Rootfs
 
     _check_early(request)
-    _check_rights()
+    launch.check_rights()
     paths.make()
     with ExitStack() as stack:
         store = _open_store(paths, stack)
