@@ -5,9 +5,7 @@ Nothing is imported here that is not needed for that.
 
 from __future__ import annotations
 
-import os
-
-from hezi import errors
+from hezi.engine import rights
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,20 +17,10 @@ if TYPE_CHECKING:
 
 def start(paths: Paths, request: RunRequest, io: Streams, callbacks: Callbacks) -> Running:
     """See :meth:`hezi.engine.engine.Engine.start`."""
-    check_rights()
+    rights.check()
     from hezi.runtime import spawn
 
     with spawn.spawn() as stage:
         from hezi.engine import run
 
         return run.start(paths, request, io, callbacks, stage)
-
-
-def check_rights() -> None:
-    """Refuse early and clearly where the kernel would refuse late.
-
-    :raises errors.Error: we are not root.
-    """
-    if os.geteuid() != 0:
-        hint = "run it as root, as with sudo; containers without root come with a later release"
-        raise errors.Error(errors.PERMISSION, "running a container needs root", hint=hint)

@@ -19,7 +19,7 @@ from contextlib import ExitStack, suppress
 
 from hezi import errors
 from hezi._util import ids
-from hezi.engine import find_image, launch, parse_limits, prepare, record, recover, runspec, streams
+from hezi.engine import find_image, parse_limits, prepare, record, recover, rights, runspec, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -373,7 +373,7 @@ def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[
     from hezi.store.snapshot.base import Rootfs
 
     _check_early(request)
-    launch.check_rights()
+    rights.check()
     paths.make()
     with ExitStack() as stack:
         store = _open_store(paths, stack)

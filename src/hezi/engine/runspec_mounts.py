@@ -139,16 +139,13 @@ def build(
 
 
 def _for_modes(mounts: Iterable[rt.Mount], modes: Modes) -> Iterable[rt.Mount]:
-    """Adapt the mounts that show a namespace: /dev/shm and /dev/mqueue belong to the IPC namespace."""
+    """Adapt /dev/shm, which belongs to the IPC namespace; an mqueue shows the namespace it is mounted in by itself."""
     for mount in mounts:
-        if modes.ipc == "host" and mount.destination in {"/dev/shm", "/dev/mqueue"}:  # noqa: S108 - inside the box
-            yield rt.Mount(
-                mount.destination, "bind", mount.destination, ("rbind", "rprivate", "nosuid", "nodev", "noexec")
-            )
-        elif modes.ipc == "none" and mount.destination == "/dev/shm":  # noqa: S108 - inside the box
-            continue
-        else:
+        if mount.destination != "/dev/shm" or modes.ipc == "private":  # noqa: S108 - inside the box
             yield mount
+        elif modes.ipc == "host":
+            options = ("rbind", "rprivate", "nosuid", "nodev", "noexec")
+            yield rt.Mount(mount.destination, "bind", mount.destination, options)
 
 
 def _file_mounts(files: str) -> list[rt.Mount]:
