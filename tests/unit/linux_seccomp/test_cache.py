@@ -80,6 +80,14 @@ def test_without_a_cache_it_still_compiles(tmp_path: Path) -> None:
     assert cache.program(str(tmp_path / "link"), CAPS).program
 
 
+def test_the_cache_does_not_grow_for_ever(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    for number in range(cache._MAX_ENTRIES):
+        (tmp_path / f"old{number}").write_text("")
+    cache.program(str(tmp_path), CAPS)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_bad_profile_is_never_cached(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     for _ in range(2):

@@ -23,6 +23,8 @@ COMPILER_VERSION = 1
 
 _MAGIC = b"hezi-seccomp-1\n"
 _DIGEST_SIZE = 32
+# A host uses a handful. With more, something makes a new profile for each container, and none is asked for again.
+_MAX_ENTRIES = 100
 _MAX_ENTRY = len(_MAGIC) + _DIGEST_SIZE + 4 + 4096 * 8
 
 
@@ -127,6 +129,10 @@ def _store(directory_fd: int, key: str, found: Filter) -> None:
     try:
         # Not synced: after a power failure a torn entry fails its digest and is compiled again.
         atomic.write_file(directory_fd, key, _MAGIC + _digest(key, body) + body, sync=False)
+        others = [name for name in os.listdir(directory_fd) if name != key]
+        if len(others) >= _MAX_ENTRIES:
+            for name in others:
+                os.unlink(name, dir_fd=directory_fd)
     except OSError:
         # A full or read-only disk costs a compilation each time; it must not stop a container.
         return
