@@ -193,7 +193,7 @@ def _layers(
             report(job.short, "Already exists" if job.ingest.present else "Pulling fs layer")
             if not job.ingest.present:
                 missing.append(job)
-        _Fetch(missing, report).run()
+        _Fetch(missing, report, client).run()
 
 
 def _jobs(
@@ -226,9 +226,10 @@ def _jobs(
 class _Fetch:
     """Runs the downloads in threads and commits each in the calling one, when its turn comes."""
 
-    def __init__(self, jobs: list[_Job], report: _Report) -> None:
+    def __init__(self, jobs: list[_Job], report: _Report, client: RegistryClient) -> None:
         self._jobs = jobs
         self._report = report
+        self._client = client
         self._gate = threading.Semaphore(LAYERS_AT_A_TIME)
         self._lock = threading.Lock()
         self._done = [threading.Event() for _ in jobs]
@@ -283,6 +284,8 @@ class _Fetch:
             if self._error is not None:
                 return
             self._error = error
+        # also those that wait for bytes, or for the time to try again
+        self._client.cancel()
         for job in self._jobs:
             job.ingest.cancel()
         for event in self._done:
