@@ -116,8 +116,11 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection for one or more SELECTs that see the same state."""
+        """Give the connection for one or more SELECTs that see the same state; inside a transaction, that one's."""
         connection = self.connection()
+        if connection.in_transaction:
+            yield connection
+            return
         with translated(self.path):
             connection.execute("BEGIN")
             try:
