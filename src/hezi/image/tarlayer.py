@@ -323,6 +323,9 @@ def _apply(entry: Entry, extra: _Overrides) -> _PaxSparse | None:
     xattrs: dict[bytes, bytes] = {}
     sparse: _PaxSparse | None = None
     for key, value in extra.pax:
+        # An empty value takes an earlier one back (POSIX); Go, and with it docker, has no empty attributes either.
+        if not value:
+            continue
         if key.startswith(b"GNU.sparse."):
             sparse = sparse or _PaxSparse()
             _apply_sparse(entry, sparse, key[11:], value)
@@ -330,7 +333,7 @@ def _apply(entry: Entry, extra: _Overrides) -> _PaxSparse | None:
             xattrs[key[13:]] = value
         elif key.startswith(b"LIBARCHIVE.xattr."):
             xattrs.setdefault(*_libarchive_xattr(key[17:], value))
-        elif value:
+        else:
             _apply_record(entry, key, value)
     entry.xattrs = tuple(xattrs.items())
     if extra.long_name:
@@ -366,7 +369,7 @@ def _apply_sparse(entry: Entry, sparse: _PaxSparse, key: bytes, value: bytes) ->
     elif key in {b"offset", b"numbytes"}:
         sparse.numbers.append(tarfields.decimal(value))
     elif key == b"map":
-        sparse.numbers = [tarfields.decimal(part) for part in value.split(b",")] if value else []
+        sparse.numbers = [tarfields.decimal(part) for part in value.split(b",")]
 
 
 def _libarchive_xattr(key: bytes, value: bytes) -> tuple[bytes, bytes]:
