@@ -448,6 +448,15 @@ def _children(pid: int) -> list[str]:
         return file.read().split()
 
 
+def test_init_says_nothing_of_the_host(room):
+    result = room.shell("ps; cat /proc/1/cmdline /proc/1/comm", options=Options(init=True))
+    assert "hezi-init" in result.stdout.splitlines()[1]
+    # The area of the arguments is cut off behind the name where CAP_SYS_RESOURCE allows, and empty there anyhow.
+    assert result.stdout.replace("\0", "").endswith("hezi-inithezi-init\n")
+    assert "python" not in result.stdout
+    assert "/" not in result.stdout.splitlines()[1]
+
+
 def test_init_is_confined_as_the_program_is(room):
     options = Options(init=True, seccomp=ALLOW_ALL)
     with room.start(boxes.spec("sleep", "60", process=boxes.user(5)), options) as running:

@@ -135,6 +135,26 @@ def test_c1_a_racing_volume_cannot_redirect_a_mount(room, canary, tmp_path, kind
     assert started, "the racer kept every start from happening"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["tmpfs", "bind"])
+def test_c1_a_racing_volume_at_length(room, canary, tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "ROUNDS", 500)
+    test_c1_a_racing_volume_cannot_redirect_a_mount(room, canary, tmp_path, kind)
+
+
+@pytest.mark.parametrize("cwd", ["/shared/target", "/shared/target/made"])
+def test_c1_a_racing_volume_cannot_redirect_the_working_directory(room, canary, tmp_path, cwd):
+    """CVE-2026-55686, with the link coming and going."""
+    shared = tmp_path / "shared"
+    (shared / "target").mkdir(parents=True)
+    (shared / "link").symlink_to(canary)
+    mounts = (*boxes.MOUNTS, rt.Mount("/shared", "bind", str(shared), ("rbind",)))
+    with faults.exchanging(shared / "target", shared / "link"):
+        for _ in range(ROUNDS):
+            with contextlib.suppress(errors.Error):
+                assert SECRET not in room.shell("cat secret", mounts=mounts, process={"cwd": cwd}).stdout
+
+
 def test_c1_the_racer_would_have_won_against_paths(canary, tmp_path):
     """The control: the same race against a mount by path does escape, so the test above proves something."""
     (tmp_path / "target").mkdir()

@@ -379,6 +379,11 @@ sizeof = ctypes.sizeof
 addressof = ctypes.addressof
 
 
+def write_memory(address: int, data: bytes) -> None:
+    """Overwrite memory of this process; the caller knows that it is there and what it is for."""
+    ctypes.memmove(address, data, len(data))
+
+
 def buffer(data: bytes | int) -> Buffer:
     """Give memory the kernel may read and write: a copy of ``data``, or that many zero bytes.
 

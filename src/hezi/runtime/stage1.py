@@ -14,7 +14,7 @@ import os
 import sys
 
 from hezi.linux import fd as _fd
-from hezi.linux import prctl
+from hezi.linux import prctl, title
 from hezi.runtime import ops, ops_devices, ops_mounts, ops_process, ops_spaces, signals
 from hezi.runtime.channel import Channel
 
@@ -64,6 +64,9 @@ def main(number: int) -> NoReturn:
     if message is None:
         os._exit(0)  # not needed after all
     _, encoded, names = message
+    if any(name == ops_process.RunInit.__name__ for name, *_ in encoded):
+        # The paths of the host that we were called with are nothing for the box, which sees us as its process 1.
+        title.set_title("hezi-init")
     _run(ops.Context(channel, decode(encoded), dict(zip(names, fds, strict=True))))
 
 
