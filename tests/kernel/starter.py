@@ -10,6 +10,7 @@ import sys
 
 from hezi.linux import mount
 from hezi.runtime import box, plan, spawn
+from hezi.spec import runtime as rt
 from tests.kernel import boxes
 
 
@@ -21,7 +22,14 @@ def main() -> None:
     names = (("lowerdir", tree), ("upperdir", f"{directory}/upper"), ("workdir", f"{directory}/work"))
     how = os.environ.get("STARTER", "")
     user = boxes.user(5) if "--user" in how else {}
-    wanted = boxes.spec(*args, process={"cwd": "/made", **user})
+    binds = (bind.split(":") for bind in os.environ.get("STARTER_BINDS", "").split())
+    mounts = [rt.Mount(to, "bind", source, ("rbind", "rprivate", "ro", "nosuid")) for source, to in binds]
+    wanted = boxes.spec(
+        *args,
+        process={"cwd": "/made", **user},
+        mounts=(*boxes.MOUNTS, *mounts),
+        root=rt.Root(readonly="--read-only" in how),
+    )
     options = plan.Options(init="--init" in how)
     root = mount.new_mount("overlay", names)
     running = box.start(spawn.spawn(), plan.make(wanted, options), root, stdio=(0, 1, 2))

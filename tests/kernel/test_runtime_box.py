@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -16,6 +18,7 @@ from hezi.runtime import spawn
 from hezi.runtime.plan import Options
 from hezi.spec import runtime as rt
 from tests.kernel import boxes
+from tests.support import faults
 
 pytestmark = pytest.mark.needs("root", "overlay", "busybox")
 
@@ -345,6 +348,37 @@ def test_propagation_of_volumes(room, tmp_path, word, arrives):
             mount.umount2(str(data / "later"))
     finally:
         mount.umount2(str(data))
+
+
+@pytest.mark.needs("strace")
+def test_a_kernel_without_mount_setattr(room):
+    """Linux 5.10 and 5.11, played by strace: everything that is to be read-only still is."""
+    script = """
+        for path in /sys /proc/sys /volume / /etc/hosts; do touch $path/x 2>/dev/null && echo $path is writable; done
+        grep -cE ' (/sys|/proc/sys|/volume|/etc/hosts) [a-z0-9]+ ro[, ]' /proc/mounts; grep /volume /proc/self/mountinfo
+    """
+    (room.directory / "volume").mkdir()
+    (room.directory / "hosts").write_text("")
+    done = subprocess.run(
+        [
+            *faults.failing("mount_setattr", "ENOSYS"),
+            *(sys.executable, "-m", "tests.kernel.starter", str(room.tree), "sh", "-c", script),
+        ],
+        env={
+            **os.environ,
+            "PYTHONPATH": "src:.",
+            "STARTER": "--read-only",
+            "STARTER_BINDS": f"{room.directory}/volume:/volume {room.directory}/hosts:/etc/hosts",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "writable" not in done.stdout
+    lines = done.stdout.splitlines()
+    assert lines[1] == "4", done.stdout + done.stderr
+    assert "shared:" not in lines[2]
+    assert ",nosuid," in lines[2] or " ro,nosuid" in lines[2]
 
 
 def test_a_missing_source_is_said(room):

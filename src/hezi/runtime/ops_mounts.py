@@ -14,6 +14,7 @@ import sys
 from hezi.linux import fd as _fd
 from hezi.linux import mount
 from hezi.runtime import ops, targets
+from hezi.runtime.attributes import Change
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,12 +40,6 @@ _ATTRS = {
     mount.MOUNT_ATTR_STRICTATIME: "strictatime",
     mount.MOUNT_ATTR_NODIRATIME: "nodiratime",
     mount.MOUNT_ATTR_NOSYMFOLLOW: "nosymfollow",
-}
-_PROPAGATION = {
-    "private": mount.MS_PRIVATE,
-    "slave": mount.MS_SLAVE,
-    "shared": mount.MS_SHARED,
-    "unbindable": mount.MS_UNBINDABLE,
 }
 
 
@@ -99,7 +94,8 @@ class AttachRoot(ops.Operation):
 
     def execute(self, context: ops.Context) -> None:
         root = context.fds[ROOT]
-        mount.mount_setattr(root, b"", mount.AT_EMPTY_PATH | mount.AT_RECURSIVE, propagation=mount.MS_PRIVATE)
+        # A new file system is private anyway; a copy of a mount of the host may not be.
+        Change(propagation="rprivate").apply(root)
         mount.move_mount(root, b"", mount.AT_FDCWD, b"/")
 
 
@@ -177,16 +173,12 @@ class AttachMount(ops.Operation):
 
     def execute(self, context: ops.Context) -> None:
         source = context.fds[self.name]
-        recursive = mount.AT_EMPTY_PATH | mount.AT_RECURSIVE
-        if self.attrs_set or self.attrs_clear:
-            flags = recursive if self.recursive else mount.AT_EMPTY_PATH
-            mount.mount_setattr(source, b"", flags, set=self.attrs_set, clr=self.attrs_clear)
-        if self.propagation:
-            flags = recursive if self.propagation.startswith("r") else mount.AT_EMPTY_PATH
-            kind = _PROPAGATION[self.propagation.removeprefix("r")]
-            mount.mount_setattr(source, b"", flags, propagation=kind)
+        change = Change(self.attrs_set, self.attrs_clear, self.propagation, recursive=self.recursive)
+        changed = change.apply(source)
         make = targets.directory if stat.S_ISDIR(os.fstat(source).st_mode) else targets.file
         _attach(source, make(context.fds[ROOT], self.destination))
+        if not changed:
+            change.apply_attached(source, context.fds[PROC])
         if self.name != PROC:
             os.close(context.fds.pop(self.name))
 
@@ -206,7 +198,7 @@ class SetMountAttributes(ops.Operation):
     def execute(self, context: ops.Context) -> None:
         target = targets.look_up(context.fds[ROOT], self.path)
         try:
-            mount.mount_setattr(target, b"", mount.AT_EMPTY_PATH, set=self.attrs)
+            Change(self.attrs).apply_attached(target, context.fds[PROC])
         finally:
             os.close(target)
 
@@ -323,8 +315,11 @@ class ReadonlyPath(ops.Operation):
         try:
             copy = mount.open_tree(target, b"", flags | mount.OPEN_TREE_CLONE)
             try:
-                mount.mount_setattr(copy, b"", flags, set=mount.MOUNT_ATTR_RDONLY)
+                change = Change(READ_ONLY, recursive=True)
+                changed = change.apply(copy)
                 mount.move_mount(copy, b"", target, b"")
+                if not changed:
+                    change.apply_attached(copy, context.fds[PROC])
             finally:
                 os.close(copy)
         finally:
@@ -382,10 +377,4 @@ class SetRootAttributes(ops.Operation):
         return " ".join(["/", *attribute_words(self.attrs), *([self.propagation] if self.propagation else ())])
 
     def execute(self, context: ops.Context) -> None:
-        root = context.fds[ROOT]
-        if self.attrs:
-            mount.mount_setattr(root, b"", mount.AT_EMPTY_PATH, set=self.attrs)
-        if self.propagation:
-            kind = _PROPAGATION[self.propagation.removeprefix("r")]
-            recursive = mount.AT_RECURSIVE if self.propagation.startswith("r") else 0
-            mount.mount_setattr(root, b"", mount.AT_EMPTY_PATH | recursive, propagation=kind)
+        Change(self.attrs, 0, self.propagation).apply_attached(context.fds[ROOT], context.fds[PROC])
