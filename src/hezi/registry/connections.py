@@ -216,13 +216,17 @@ class Connections:
         if request.authorization is not None:
             headers["Authorization"] = request.authorization.reveal()
         try:
-            response = self._pool(origin).urlopen(
+            pool = self._pool(origin)
+            # a proxy is told the whole URL, unless it only makes a tunnel for TLS
+            forwarded = pool.proxy is not None and origin.scheme == "http"
+            response = pool.urlopen(
                 request.method,
-                request.url.target,
+                f"http://{origin.authority}{request.url.target}" if forwarded else request.url.target,
                 body=request.body,
                 headers=headers,
                 retries=False,
                 redirect=False,
+                assert_same_host=False,
                 preload_content=False,
                 decode_content=False,
                 timeout=urllib3.Timeout(connect=self._connect_seconds, read=self._read_seconds),
