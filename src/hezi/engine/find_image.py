@@ -38,7 +38,7 @@ def find(
     from hezi.engine import pull
 
     if request.pull == "missing" and not request.quiet:
-        notice(f"unable to find image '{_familiar(request.image)}' locally")
+        notice(f"Unable to find image '{_familiar(request.image)}' locally")
     done = pull.pull(paths, request.image, platform=request.platform, progress=progress, store=store)
     if request.pull == "missing" and not request.quiet and progress is not None:
         progress(pull.closing(done))
