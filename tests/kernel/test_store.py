@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from hezi.spec.image import OCI_LAYER_GZIP, Descriptor
 from hezi.store import gc
 from hezi.store.images import ImageStore
 from hezi.store.layers import LayerIngest, LayerSpec
+from tests.support import faults
 from tests.support.store import Blob, build, layer_specs, pull
 
 pytestmark = pytest.mark.needs("root", "overlay")
@@ -282,6 +283,13 @@ def test_a_lost_layer_is_made_from_the_blob(store: ImageStore) -> None:
     assert store.driver.has(chain_id)
 
 
+REMOVE = """
+import sys
+from hezi.store.images import ImageStore
+print(ImageStore(sys.argv[1]).remove(sys.argv[2]).deleted[0])
+"""
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "small"
@@ -313,16 +321,23 @@ def test_full_disk(small_disk: Path) -> None:
             except OSError:
                 pass
         assert os.statvfs(small_disk).f_bfree == 0
-        removed = store.remove("kept:1")
-        assert removed.deleted[0] == kept.id
-        assert store.list() == ()
+        # A new process, as `hezi rmi` is: it has to open the database first.
+        store.close()
+        command = [sys.executable, "-c", REMOVE, str(small_disk), "kept:1"]
+        done = subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": "src"}, capture_output=True, text=True, check=False
+        )
+        assert (done.stdout.strip(), done.stderr) == (kept.id, "")
         fill.unlink()
+    with ImageStore(str(small_disk)) as store:
+        assert store.list() == ()
         pull(store, build([FileSpec(b"small", data=b"x")]), "kept:1")
 
 
 CHILD = """
 import sys, time
 from hezi.store.images import ImageStore
+from tests.support import faults
 from tests.support.store import Blob, build, pull
 from tests.kernel.test_store import killable
 pull(ImageStore(sys.argv[1]), killable(), "killed:1")
@@ -337,9 +352,10 @@ def killable() -> image_build.BuiltImage:
     return build(*layers)
 
 
-def child(root: Path) -> subprocess.Popen[bytes]:
+def child(root: Path, *before: str, errors_to: int | None = None) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": "src:."}
-    return subprocess.Popen([sys.executable, "-c", CHILD, str(root)], env=environment, stdout=subprocess.PIPE)
+    command = [*before, sys.executable, "-c", CHILD, str(root)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors_to)
 
 
 def test_killed_anywhere_the_next_pull_works(tmp_path: Path) -> None:
@@ -479,3 +495,57 @@ def test_other_users_see_nothing(store: ImageStore) -> None:
     command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "find", store.root, "-readable"]
     found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
     assert [path for path in found if path != store.root and "lock" not in path] == []
+
+
+POINTS = [
+    *(("rename,renameat,renameat2", number) for number in range(1, 12)),
+    *(("fsync,fdatasync,syncfs", number) for number in range(1, 16, 2)),
+    *(("unlink,unlinkat", number) for number in range(1, 4)),
+    *(("utimensat", number) for number in (1, 200, 451)),
+]
+
+
+def every_third(points: Sequence[tuple[object, ...]]) -> list[object]:
+    """One in three of the points is in the fast suite."""
+    return [pytest.param(*point, marks=pytest.mark.slow if at % 3 else ()) for at, point in enumerate(points)]
+
+
+def pull_again(root: Path) -> None:
+    with ImageStore(str(root)) as store:
+        image = pull(store, killable(), "killed:1")
+        gc.collect(store, 0)
+        assert (len(store.driver.list()), len(store.content.list())) == (3, 5)
+        assert store.remove("killed:1").deleted[0] == image.id
+        assert visible(store) == []
+
+
+@pytest.mark.needs("strace")
+@pytest.mark.parametrize(("syscalls", "number"), every_third(POINTS))
+def test_killed_at_a_system_call(tmp_path: Path, syscalls: str, number: int) -> None:
+    process = child(tmp_path, *faults.killed_at(syscalls, when=str(number)))
+    process.communicate()
+    pull_again(tmp_path)
+
+
+@pytest.mark.needs("strace")
+@pytest.mark.parametrize(
+    ("syscalls", "error", "number"),
+    every_third(
+        [
+            *(("fsync,fdatasync,syncfs", "EIO", number) for number in (1, 4, 5, 6, 8, 10, 12)),
+            *(("rename,renameat,renameat2", "ENOSPC", number) for number in range(1, 9)),
+            *(("mkdirat", "ENOSPC", number) for number in (1, 2, 4)),
+            *(("pwrite64", "ENOSPC", number) for number in (1, 5, 20, 40)),
+            *(("utimensat", "EIO", number) for number in (1, 100)),
+            ("mount,fsmount,fsopen", "EPERM", 1),
+        ]
+    ),
+)
+def test_a_system_call_fails(tmp_path: Path, syscalls: str, error: str, number: int) -> None:
+    process = child(tmp_path, *faults.failing(syscalls, error, when=str(number)), errors_to=subprocess.PIPE)
+    out, text = process.communicate()
+    # Either the call was not one that matters, or the error has a type and says what failed.
+    assert out == b"done\n" or b"hezi.errors.Error: " in text, text
+    with ImageStore(str(tmp_path)) as store:
+        assert len(store.list()) == (1 if out else 0)
+    pull_again(tmp_path)

@@ -72,6 +72,15 @@ class Database:
         return known
 
     def _open(self) -> sqlite3.Connection:
+        try:
+            return self._connect()
+        except errors.Error:
+            # Opening takes some space too, for the log and its index.
+            if not self.free_reserve():
+                raise
+            return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
         with translated(self.path):
             # Closed by close(), possibly from another thread, when no other thread uses it any more.
             connection = sqlite3.connect(
@@ -164,17 +173,16 @@ class Database:
         with self.durable() as connection:
             yield connection
 
-    def free_reserve(self) -> None:
-        """Give up the reserved space if the disk is full."""
-        free = os.statvfs(os.path.dirname(self.path) or ".")
-        if free.f_bavail * free.f_frsize < RESERVE_BYTES or free.f_favail < 4:
-            self._reserve_path_unlink()
-
-    def _reserve_path_unlink(self) -> None:
+    def free_reserve(self) -> bool:
+        """Give up the reserved space if the disk is full; True when that was done."""
         try:
+            free = os.statvfs(os.path.dirname(self.path) or ".")
+            if free.f_bavail * free.f_frsize >= RESERVE_BYTES and free.f_favail >= 4:
+                return False
             os.unlink(self._reserve_path())
-        except FileNotFoundError:
-            return
+        except OSError:
+            return False
+        return True
 
     def _reserve_path(self) -> str:
         return os.path.join(os.path.dirname(self.path), _RESERVE)
@@ -193,7 +201,7 @@ class Database:
             os.posix_fallocate(fd, 0, RESERVE_BYTES)
         except OSError:
             # No room, or a file system that cannot: a reserve is a comfort, its lack no failure.
-            self._reserve_path_unlink()
+            os.unlink(self._reserve_path())
         finally:
             os.close(fd)
 

@@ -82,9 +82,13 @@ class ImageStore:
         return self._driver
 
     def lease(self, purpose: str) -> Lease:
-        """Begin work that must not lose blobs or layers meanwhile; a context manager."""
+        """Begin work that must not lose blobs or layers meanwhile; a context manager.
+
+        What killed processes left half-done is removed first: it may be the space that is missing.
+        """
         from hezi.store.lease import Lease
 
+        self.driver.sweep()
         return Lease(self.root, self.database, purpose)
 
     def get(self, reference: Reference) -> Image | None:
@@ -164,8 +168,9 @@ class ImageStore:
         :raises hezi.errors.Error: NOT_FOUND: a layer or blob is missing; NO_SPACE.
         """
         image_id = new.manifest.config.digest
-        self._write_documents(new)
         with paths.store_lock(self.root, shared=True):
+            # Under the lock: whoever removes the same image now does it before this or after, never in between.
+            self._write_documents(new)
             self._check_complete(new)
             sizes = [self.driver.usage(chain_id) for chain_id in new.chain_ids]
             with self.database.durable() as connection:
@@ -311,6 +316,7 @@ def _name(connection: Connection, new: NewImage, image_id: Digest, now: int) -> 
     # A digest that was asked for is what the registry has it under; so is what it said for a tag.
     for digest in {reference.digest, new.repository_digest} - {None}:
         images.add_digest(connection, images.DigestRow(reference.name, str(digest), image_id))
-    if reference.tag is not None:
+    # NAME:TAG@DIGEST asks for the digest, as docker reads it: the tag may mean something else.
+    if reference.tag is not None and reference.digest is None:
         row = images.NameRow(f"{reference.name}:{reference.tag}", reference.name, reference.tag, image_id, now)
         images.set_name(connection, row)

@@ -59,6 +59,7 @@ def remove(store: Store, text: str, *, force: bool = False) -> Removed:
             freed += content.delete(Digest(value))
     for name in detached:
         driver.purge(name)
+    driver.sweep()
     store.database.refill_reserve()
     store.write_index()
     deleted = (image.id, *(Digest(value) for value in plan.layers)) if plan.deletes else ()

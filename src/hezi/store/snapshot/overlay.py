@@ -203,29 +203,30 @@ class OverlayDriver:
         if not name.startswith(_REMOVED):
             return
         try:
-            atomic.remove_tree(self.fd, name)
+            self._remove_unlocked(name)
         except OSError as error:
             doing = "cannot remove a layer's files"
             raise errors.from_os_error(doing, error) from error
 
     def sweep(self) -> int:
         """Remove the directories of processes that died."""
-        count = 0
-        for name in os.listdir(self.fd):
-            if name.startswith(_REMOVED) or (name.startswith(_TEMPORARY) and self._is_abandoned(name)):
-                with suppress(FileNotFoundError):  # somebody else sweeps too
-                    atomic.remove_tree(self.fd, name)
-                count += 1
-        return count
+        try:
+            names = [name for name in os.listdir(self.fd) if name.startswith((_REMOVED, _TEMPORARY))]
+            return sum(self._remove_unlocked(name) for name in names)
+        except OSError as error:
+            doing = "cannot remove what a killed process left"
+            raise errors.from_os_error(doing, error) from error
 
-    def _is_abandoned(self, name: str) -> bool:
+    def _remove_unlocked(self, name: str) -> bool:
+        """Remove a directory unless somebody holds its lock: who writes it, or who removes it already."""
         try:
             fd = os.open(name, DIR_FLAGS, dir_fd=self.fd)
         except FileNotFoundError:
             return False
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            atomic.remove_tree(self.fd, name)
+        except BlockingIOError:
             return False
         finally:
             os.close(fd)
