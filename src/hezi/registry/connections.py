@@ -352,16 +352,19 @@ def _fault(error: Exception, origin: Origin) -> ConnectionFault:
             errors.UNAVAILABLE, f"cannot reach {origin.authority} through the proxy: {_why(innermost)}"
         )
     if isinstance(error, urllib3.exceptions.NewConnectionError):
-        fault = ConnectionFault(errors.UNAVAILABLE, f"cannot connect to {origin.authority}: {_why(innermost)}")
+        message = f"cannot connect to {origin.authority}: {_why(innermost)}"
+        fault = ConnectionFault(errors.UNAVAILABLE, message, hint="check the registry's name and port, and the network")
         fault.refused = True
         return fault
     if isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)):
         connecting = isinstance(error, urllib3.exceptions.ConnectTimeoutError)
         doing = "no connection" if connecting else "no answer"
-        fault = ConnectionFault(errors.TIMEOUT, f"timed out waiting for {origin.authority}: {doing}")
+        message = f"timed out waiting for {origin.authority}: {doing}"
+        fault = ConnectionFault(errors.TIMEOUT, message, hint="check the network, or try again later")
         fault.refused = connecting
     else:
-        fault = ConnectionFault(errors.UNAVAILABLE, f"the connection to {origin.authority} broke: {_why(innermost)}")
+        message = f"the connection to {origin.authority} broke: {_why(innermost)}"
+        fault = ConnectionFault(errors.UNAVAILABLE, message, hint="check the network, or try again later")
     fault.transient = not fault.refused
     return fault
 

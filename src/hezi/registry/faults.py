@@ -69,11 +69,13 @@ def access_denied(subject: Subject, faults: tuple[Fault, ...] = ()) -> Error:
 def _not_found(subject: Subject, codes: set[str], said: str) -> Error:
     if subject.thing == "manifest" and distribution.NAME_UNKNOWN not in codes:
         reason = "manifest unknown" if distribution.MANIFEST_UNKNOWN in codes else said or "HTTP status 404"
-        return Error(NOT_FOUND, f"manifest for {subject.reference} not found: {reason}")
+        message = f"manifest for {subject.reference} not found: {reason}"
+        return Error(NOT_FOUND, message, hint="check the name and the tag")
     if subject.thing == "blob" and distribution.NAME_UNKNOWN not in codes:
         message = f"blob {subject.name} of {subject.repository} not found: the registry lacks a part of the image"
         return Error(NOT_FOUND, message, hint="push the image again")
-    return Error(NOT_FOUND, f"repository {subject.repository} not found: {said or 'HTTP status 404'}")
+    message = f"repository {subject.repository} not found: {said or 'HTTP status 404'}"
+    return Error(NOT_FOUND, message, hint="check the name")
 
 
 def _too_many(subject: Subject, said: str, retry_after: str | None) -> Error:
