@@ -58,6 +58,10 @@ class ExitStatus(NamedTuple):
 class Box:
     """A running container, owned by the thread that started it: when that ends, the kernel kills the container.
 
+    But for one whose program is set-user-id or has file capabilities: its execution takes the signal away. And of a
+    container that shares the host's process namespace only the first process is killed so. What is left then is found
+    by its cgroup.
+
     :ivar pid: the first process, in our process namespace.
     :ivar master: our side of the terminal, -1 without one.
     :ivar stdin: the writing end of the pipe it reads, -1 when there is none; ``stdout`` and ``stderr`` reading ends.

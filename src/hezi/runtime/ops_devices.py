@@ -6,6 +6,7 @@ redirect them (CVE-2026-41579, CVE-2026-47766).
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -62,8 +63,9 @@ class MakeNodes(ops.Operation):
             base = context.fds[ROOT] if path.startswith(b"/") else context.fds[DEV]
             holder, name = targets.parent(base, path)
             try:
-                os.mknod(name, _KINDS[kind], os.makedev(major, minor), dir_fd=holder)
-                _finish(holder, name, mode, uid, gid)
+                device = os.makedev(major, minor)
+                os.mknod(name, _KINDS[kind], device, dir_fd=holder)
+                _finish(holder, name, (_KINDS[kind], device), mode, (uid, gid))
             except OSError as error:
                 error.filename = path
                 raise
@@ -71,12 +73,16 @@ class MakeNodes(ops.Operation):
                 os.close(holder)
 
 
-def _finish(holder: int, name: bytes, mode: int, uid: int, gid: int) -> None:
+def _finish(holder: int, name: bytes, made: tuple[int, int], mode: int, owner: tuple[int, int]) -> None:
     resolve = _fd.RESOLVE_BENEATH | _fd.RESOLVE_NO_SYMLINKS
     node = _fd.openat2(holder, name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, resolve=resolve)
     try:
-        if uid or gid:
-            _fd.chown_fd(node, uid, gid)
+        status = os.fstat(node)
+        if (stat.S_IFMT(status.st_mode), status.st_rdev) not in {made, (stat.S_IFIFO, 0)}:
+            # Outside /dev it may be a volume, where somebody put something else in its place meanwhile.
+            raise OSError(errno.EEXIST, "mknod: replaced by something else", name)
+        if owner != (0, 0):
+            _fd.chown_fd(node, *owner)
         # Made without permissions: no umask gets in, and nobody opens it before its owner is set.
         _fd.chmod_fd(node, mode)
     finally:

@@ -71,7 +71,7 @@ class OpenSource(ops.Operation):
         self.recursive = recursive
 
     def describe(self) -> str:
-        return f"{ops.text(self.path)}{' and the mounts below' if self.recursive else ''}"
+        return f"{self.name}{', with the mounts below' if self.recursive else ''}"
 
     def execute(self, context: ops.Context) -> None:
         flags = mount.OPEN_TREE_CLONE | (mount.AT_RECURSIVE if self.recursive else 0)

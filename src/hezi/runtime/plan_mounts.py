@@ -178,7 +178,7 @@ def _bind(entry: Mount, destination: bytes, number: int, words: _Words) -> Itera
     if not entry.source.startswith("/"):
         message = f"source {entry.source!r} of the bind on {entry.destination} is not an absolute path"
         raise _refuse(errors.INVALID, message)
-    name = f"source {number}"
+    name = f"bind {number}: {entry.source}"
     yield ops_mounts.OpenSource(name, os.fsencode(entry.source), recursive=words.bind != "bind")
     # "rw" and its kin take nothing away: what is read-only on the host stays so.
     clear = words.attrs_clear & mount.MOUNT_ATTR__ATIME
