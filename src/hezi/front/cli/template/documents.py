@@ -1,0 +1,116 @@
+"""inspect's documents as templates see them: with docker's types, and as bare JSON.
+
+JSON does not say whether an object is a struct or a map, nor which fields an empty one would have. The tables here do,
+for the documents of containers, images, volumes and networks. A field of no table is a struct if it is an object.
+"""
+
+from __future__ import annotations
+
+from hezi.front.cli.template.values import NilList, NilMap, NilPointer, Number, Strings, Struct, Texts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Objects that are maps: printed as map[...], sorted, and a missing key is no error. LogConfig's Config is one too.
+_MAPS = frozenset({
+    "Annotations", "AuxiliaryAddresses", "ConfigReferences", "Containers", "Data", "DriverOpts", "ExposedPorts",
+    "GwPriority", "Labels", "Networks", "Options", "Peers", "PortBindings", "Ports", "Services", "Status",
+    "StorageOpt", "Sysctls", "Tmpfs", "Volumes",
+})  # fmt: skip
+# Nulls that are empty lists; any other null is a nil pointer.
+_LISTS = frozenset({
+    "Addresses", "Aliases", "Args", "Binds", "BlkioDeviceReadBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteBps",
+    "BlkioDeviceWriteIOps", "BlkioWeightDevice", "CapAdd", "CapDrop", "Cmd", "DNSNames", "DeviceCgroupRules",
+    "DeviceRequests", "Devices", "Dns", "DnsOptions", "DnsSearch", "Entrypoint", "Env", "ExecIDs", "ExtraHosts",
+    "GroupAdd", "Layers", "Links", "Log", "MaskedPaths", "Mounts", "OnBuild", "ReadonlyPaths", "RepoDigests",
+    "RepoTags", "SecondaryIPAddresses", "SecondaryIPv6Addresses", "SecurityOpt", "Shell", "Test", "Ulimits",
+    "VolumesFrom",
+})  # fmt: skip
+# Go's field names, where JSON has others. Templates over types know only the former, bare ones only the latter.
+_ALIASES = {
+    "ID": "Id", "HostIP": "HostIp", "CPUShares": "CpuShares", "NanoCPUs": "NanoCpus", "CPUPeriod": "CpuPeriod",
+    "CPUQuota": "CpuQuota", "CPURealtimePeriod": "CpuRealtimePeriod", "CPURealtimeRuntime": "CpuRealtimeRuntime",
+    "CPUCount": "CpuCount", "CPUPercent": "CpuPercent", "DNS": "Dns", "DNSOptions": "DnsOptions",
+    "DNSSearch": "DnsSearch",
+}  # fmt: skip
+_NIL = object()
+_EMPTY_LIST = NilList()
+_EMPTY_MAP = NilMap()
+# What JSON leaves out when it is empty: parent -> field -> its empty value. "" is the document itself.
+_OPTIONAL: dict[str, dict[str, object]] = {
+    "": {"SizeRw": _NIL, "SizeRootFs": _NIL},
+    "State": {"Health": _NIL},
+    "Config": {
+        "ExposedPorts": _EMPTY_MAP, "Healthcheck": _NIL, "ArgsEscaped": False, "NetworkDisabled": False,
+        "MacAddress": "", "StopSignal": "", "StopTimeout": _NIL, "Shell": _EMPTY_LIST, "OnBuild": _EMPTY_LIST,
+    },
+    "HostConfig": {
+        "Mounts": _EMPTY_LIST, "Init": _NIL, "Runtime": "", "StorageOpt": _EMPTY_MAP, "Sysctls": _EMPTY_MAP,
+        "Tmpfs": _EMPTY_MAP, "Annotations": _EMPTY_MAP,
+    },
+    "Healthcheck": {"Test": _EMPTY_LIST, "Interval": 0, "Timeout": 0, "StartPeriod": 0, "StartInterval": 0,
+                    "Retries": 0},
+}  # fmt: skip
+
+
+def typed(document: Mapping[str, object]) -> Struct:
+    """Return ``document`` as docker's types have it."""
+    return _struct("", document)
+
+
+def _struct(name: str, document: Mapping[str, object]) -> Struct:
+    fields = {key: _typed(key, value, name) for key, value in document.items()}
+    unseen = {key: empty for key, empty in _OPTIONAL.get(name, {}).items() if key not in fields}
+    for key, empty in unseen.items():
+        fields[key] = NilPointer() if empty is _NIL else empty
+    text = f"{fields.get('Name')}={fields.get('Soft')}:{fields.get('Hard')}" if name == "Ulimits[]" else None
+    return Struct(fields, f"*{name}", _aliases(fields), unseen=frozenset(unseen), text=text)
+
+
+def _aliases(fields: Mapping[str, object]) -> dict[str, str]:
+    return {go: name for go, name in _ALIASES.items() if name in fields}
+
+
+def _typed(name: str, value: object, parent: str) -> object:
+    is_map = name in _MAPS or (name, parent) == ("Config", "LogConfig")
+    if value is None:
+        return NilList() if name in _LISTS else NilMap() if is_map else NilPointer()
+    if isinstance(value, dict):
+        if is_map:
+            elements = {key: _element(name, item) for key, item in value.items()}
+            return Texts(elements) if all(isinstance(item, str) for item in elements.values()) else elements
+        return _struct(name, value)
+    if isinstance(value, list | tuple):
+        return _list(name, value)
+    return value
+
+
+def _list(name: str, value: Sequence[object]) -> list[object] | Strings:
+    if all(isinstance(item, str) for item in value):
+        return Strings(str(item) for item in value)
+    return [_element(name, item) for item in value]
+
+
+def _element(name: str, value: object) -> object:
+    """Return an element of the list or map ``name``."""
+    if isinstance(value, dict):
+        return _struct(f"{name}[]", value)
+    if isinstance(value, list | tuple):
+        return _list(name, value)
+    return NilList() if value is None and name in {"Ports", "PortBindings"} else value
+
+
+def raw(value: object, *, ordered: bool = False) -> object:
+    """Return ``value`` as JSON read without types: all objects are maps, numbers keep their text.
+
+    :param ordered: keep the order of keys, for output.
+    """
+    if isinstance(value, dict):
+        plain = {key: raw(item, ordered=ordered) for key, item in value.items()}
+        return Struct(plain) if ordered else plain
+    if isinstance(value, list | tuple):
+        return [raw(item, ordered=ordered) for item in value]
+    if isinstance(value, int | float) and not isinstance(value, bool) and not ordered:
+        return Number(value)
+    return value
