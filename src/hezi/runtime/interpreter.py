@@ -2,7 +2,7 @@
 
 A container's process can reach the file it was executed from before it becomes its own program (CVE-2019-5736). So
 that file is not the host's: it is opened in a read-only overlay made only for that, with no upper layer, attached
-nowhere; where that cannot be had, it is a sealed copy in memory (3 ms more).
+nowhere; where that cannot be had, it is a sealed copy in memory (slower, by the size of the interpreter).
 """
 
 from __future__ import annotations

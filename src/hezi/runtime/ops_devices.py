@@ -63,7 +63,7 @@ class MakeNodes(ops.Operation):
             base = context.fds[ROOT] if path.startswith(b"/") else context.fds[DEV]
             holder, name = targets.parent(base, path)
             try:
-                device = os.makedev(major, minor)
+                device = 0 if kind == "p" else os.makedev(major, minor)
                 os.mknod(name, _KINDS[kind], device, dir_fd=holder)
                 _finish(holder, name, (_KINDS[kind], device), mode, (uid, gid))
             except OSError as error:
@@ -78,7 +78,7 @@ def _finish(holder: int, name: bytes, made: tuple[int, int], mode: int, owner: t
     node = _fd.openat2(holder, name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, resolve=resolve)
     try:
         status = os.fstat(node)
-        if (stat.S_IFMT(status.st_mode), status.st_rdev) not in {made, (stat.S_IFIFO, 0)}:
+        if (stat.S_IFMT(status.st_mode), status.st_rdev) != made:
             # Outside /dev it may be a volume, where somebody put something else in its place meanwhile.
             raise OSError(errno.EEXIST, "mknod: replaced by something else", name)
         if owner != (0, 0):

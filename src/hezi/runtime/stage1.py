@@ -9,7 +9,6 @@ may mean the image's files by then.
 from __future__ import annotations
 
 import _socket  # noqa: PLC2701 - the socket module imports selectors, enum and more
-import gc
 import os
 import sys
 
@@ -50,8 +49,6 @@ def main(number: int) -> NoReturn:
     os.set_inheritable(number, False)
     # The engine decides what an interrupt means; a KeyboardInterrupt in here would only be one more way to end.
     signals.default(signals.SIGINT)
-    # Collections would touch, and so copy, pages shared with the parent; nothing here lives long enough to matter.
-    gc.disable()
     channel = Channel(_socket.socket(fileno=number))
     prctl.set_dumpable(value=False)
     prctl.set_pdeathsig(signals.SIGKILL)
