@@ -156,7 +156,7 @@ def parse_mount(text: str) -> MountAsk:
     try:
         return _mount(_fields(text))
     except errors.Error as error:
-        if error.message.startswith(("invalid mount config", "create ")):
+        if error.kind != errors.INVALID or error.message.startswith(("invalid mount config", "create ")):
             raise
         raise errors.Error(errors.INVALID, f'invalid argument "{text}" for "--mount" flag: {error.message}') from None
 
