@@ -34,6 +34,7 @@ import sqlite3
 from contextlib import contextmanager
 
 from hezi import errors
+from hezi._util.lock import FileLock
 from hezi.db.migrations import MIGRATIONS
 
 TYPE_CHECKING = False
@@ -101,7 +102,13 @@ class Database:
         if version == 0:
             # Images bring setuid programs and secrets; nobody else reads even their names.
             os.chmod(self.path, 0o600)
-            connection.execute("PRAGMA journal_mode=WAL")
+            # SQLite does not wait when two processes change the mode at once: one gets SQLITE_BUSY straight away.
+            lock = FileLock(None, f"{self.path}.new")
+            lock.acquire()
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            finally:
+                lock.release(remove=True)
         # Another process may be at it: what there is to do is known only under the lock.
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -191,9 +192,18 @@ def test_threads_have_their_own_connections(database: Database) -> None:
     database.close()
 
 
+AT_ONCE = """
+import sys, time
+from hezi.db.connection import Database
+while time.time() < float(sys.argv[2]):
+    pass
+Database(sys.argv[1]).close()
+"""
+
+
 def test_processes_make_it_at_the_same_time(tmp_path: Path) -> None:
-    code = "import sys; from hezi.db.connection import Database; Database(sys.argv[1])"
-    command = [sys.executable, "-c", code, str(tmp_path / "hezi.db")]
     environment = {**os.environ, "PYTHONPATH": "src"}
-    running = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) for _ in range(8)]
-    assert [(process.wait(), process.stderr.read()) for process in running if process.stderr] == [(0, b"")] * 8
+    for round_ in range(5):
+        command = [sys.executable, "-c", AT_ONCE, str(tmp_path / f"{round_}.db"), str(time.time() + 0.4)]
+        running = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) for _ in range(4)]
+        assert [(process.communicate()[1], process.returncode) for process in running] == [(b"", 0)] * 4

@@ -94,12 +94,12 @@ class OverlayWriter:
     def discard(self) -> None:
         """Remove everything that was not committed."""
         name, self._name = self._name, ""
-        self._close()
+        self._tree.close()
         if name:
-            try:
+            # The lock is given up after it: nobody else is to remove the same tree.
+            with suppress(OSError):  # what is left is swept another time
                 atomic.remove_tree(self._driver.fd, name)
-            except OSError:
-                return  # swept another time
+        self._close()
 
     def _close(self) -> None:
         self._tree.close()
@@ -137,13 +137,12 @@ class OverlayDriver:
             while True:
                 name = _TEMPORARY + os.urandom(8).hex()
                 os.mkdir(name, 0o700, dir_fd=self.fd)
-                fd = os.open(name, DIR_FLAGS, dir_fd=self.fd)
                 try:
-                    fcntl.flock(fd, fcntl.LOCK_EX)
-                    # A sweep may have come between mkdir and flock.
-                    os.mkdir("diff", 0o755, dir_fd=fd)
-                    root = os.open("diff", DIR_FLAGS, dir_fd=fd)
-                    os.fchmod(root, 0o755)
+                    fd = os.open(name, DIR_FLAGS, dir_fd=self.fd)
+                except FileNotFoundError:
+                    continue  # swept before it was locked
+                try:
+                    root = self._begin(fd)
                 except FileNotFoundError:
                     os.close(fd)
                     continue
@@ -154,6 +153,15 @@ class OverlayDriver:
         except OSError as error:
             doing = "cannot begin the layer"
             raise errors.from_os_error(doing, error) from error
+
+    @staticmethod
+    def _begin(fd: int) -> int:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        # A sweep may have come first; then this fails, as the directory has no name any more.
+        os.mkdir("diff", 0o755, dir_fd=fd)
+        root = os.open("diff", DIR_FLAGS, dir_fd=fd)
+        os.fchmod(root, 0o755)
+        return root
 
     def has(self, chain_id: Digest) -> bool:
         """Say whether the layer is there."""
@@ -226,7 +234,7 @@ class OverlayDriver:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             atomic.remove_tree(self.fd, name)
-        except BlockingIOError:
+        except (BlockingIOError, FileNotFoundError):
             return False
         finally:
             os.close(fd)
