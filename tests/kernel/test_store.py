@@ -290,6 +290,19 @@ print(ImageStore(sys.argv[1]).remove(sys.argv[2]).deleted[0])
 """
 
 
+def test_a_blob_that_rotted_comes_again(store: ImageStore) -> None:
+    built = build(BASE)
+    image = pull(store, built)
+    (chain_id,) = store.chain_ids(image.id)
+    store.driver.purge(store.driver.detach(chain_id))
+    path = Path(store.root) / "content/blobs/sha256" / built.blobs[0][0].digest.hex
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:-5000])
+    pull(store, built)
+    assert store.driver.has(chain_id)
+    assert path.read_bytes() == built.blobs[0][1]
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "small"

@@ -137,6 +137,16 @@ class ContentStore:
         finally:
             os.close(fd)
 
+    def drop_if_damaged(self, digest: Digest) -> bool:
+        """Read a blob again and remove it when its bytes are not its digest's; True when that was done."""
+        hasher = digest.hasher()
+        for chunk in self.chunks(digest):
+            hasher.update(chunk)
+        if f"{digest.algorithm}:{hasher.hexdigest()}" == digest:
+            return False
+        self.delete(digest)
+        return True
+
     def write(self, digest: Digest, data: bytes) -> None:
         """Store a document that is in memory: a manifest or a config.
 

@@ -125,21 +125,31 @@ class LayerIngest:
         """
         if self.present:
             return
+        if not self._fetch(open_blob):
+            # What the store had is not what it was when it was stored: it is gone now, and comes from the registry.
+            self._fetch(open_blob)
+
+    def _fetch(self, open_blob: OpenBlob) -> bool:
+        """One try; False when the blob in the store turned out to be damaged and was removed."""
         descriptor = self._spec.descriptor
         with self._content.ingest(descriptor.digest, descriptor.size, cancelled=self._cancelled.is_set) as ingest:
             with_layer = not self._driver.has(self._spec.chain_id)
             if not with_layer and ingest.present:
-                return
+                return True
+            stored = ingest.present
             try:
                 self._transfer(ingest, open_blob, with_layer=with_layer)
             except errors.Error as error:
+                self.close()
+                if error.kind == errors.CORRUPT and stored and self._content.drop_if_damaged(descriptor.digest):
+                    return False
                 if error.kind in {errors.CORRUPT, errors.NO_SPACE}:
                     ingest.discard()  # what is wrong now is wrong at the next try; a full disk wants its space back
-                self.close()
                 raise
             except BaseException:
                 self.close()
                 raise
+        return True
 
     def _transfer(self, ingest: Ingest, open_blob: OpenBlob, *, with_layer: bool) -> None:
         source = self._blob_chunks(ingest, open_blob)
