@@ -389,6 +389,17 @@ def test_a_missing_source_is_said(room):
     assert caught.value.path == "/does/not/exist"
 
 
+@pytest.mark.parametrize(("source", "destination"), [("directory", "/etc/passwd"), ("file", "/etc")])
+def test_a_directory_on_a_file_or_a_file_on_a_directory(room, tmp_path, source, destination):
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "file").write_text("")
+    mounts = (*boxes.MOUNTS, rt.Mount(destination, "bind", str(tmp_path / source), ("rbind",)))
+    with pytest.raises(errors.Error, match="AttachMount") as caught:
+        room.run("true", mounts=mounts)
+    assert caught.value.kind == errors.INVALID
+    assert "a directory cannot be mounted on a file" in str(caught.value.hint)
+
+
 def test_an_error_names_the_operation_and_what_the_kernel_said(room):
     mounts = (*boxes.MOUNTS, rt.Mount("/x", "tmpfs", "tmpfs", ("nonsense=1",)))
     with pytest.raises(errors.Error, match=r"MountFilesystem .*tmpfs on /x.*nonsense") as caught:
@@ -439,6 +450,7 @@ def test_a_directory_the_user_may_not_enter(room):
     with pytest.raises(errors.Error, match="ChangeDirectory") as caught:
         room.run("true", process={**boxes.user(5), "cwd": "/closed"})
     assert caught.value.kind == errors.PERMISSION
+    assert caught.value.hint == "the user of the container may not enter the working directory"
 
 
 def test_signals_start_with_their_defaults(room):

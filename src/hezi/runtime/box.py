@@ -24,7 +24,21 @@ _SHUT_WR = 1
 _PATIENCE_MS = 1000
 # What an operation says of the image or of the caller's values: EXDEV, ENOTDIR, EISDIR, EINVAL, ELOOP.
 _KINDS = dict.fromkeys((18, 20, 21, 22, 40), errors.INVALID)
-_ENOENT, _EACCES, _ENOEXEC, _ENOTDIR, _EISDIR = 2, 13, 8, 20, 21
+_ENOENT, _ENOEXEC, _EACCES, _ENOTDIR, _EISDIR, _EROFS, _ELOOP = 2, 8, 13, 20, 21, 30, 40
+_MISMATCH = "a directory cannot be mounted on a file, nor a file on a directory"
+_LINKED = "the image has a symbolic link in the place of a directory that hezi mounts on"
+_HINTS = {
+    ("AttachMount", _ENOTDIR): _MISMATCH,
+    ("AttachMount", _EISDIR): _MISMATCH,
+    ("AttachMount", _ELOOP): _LINKED,
+    ("AttachMount", _EROFS): "the mount point does not exist, and cannot be made on a read-only file system",
+    ("MountFilesystem", _ELOOP): _LINKED,
+    ("MountFilesystem", _ENOTDIR): "a file of the image is in the place of a directory that hezi mounts on",
+    ("MakeDirectory", _ELOOP): "the working directory leads through a link of /proc, or in a circle",
+    ("MakeDirectory", _ENOTDIR): "the working directory, or one above it, is a file",
+    ("ChangeDirectory", _EACCES): "the user of the container may not enter the working directory",
+    ("OpenSource", _ENOENT): "what is to be mounted does not exist on the host",
+}
 
 
 class Cgroup(Protocol):
@@ -299,8 +313,9 @@ def _failure(plan: Plan, index: int, number: int, text: str, path: object) -> er
     if isinstance(operation, ops_process.Exec):
         return _not_executed(number, text, where or os.fsdecode(operation.args[0]))
     failed = _KINDS.get(number) or errors.from_os_error("", OSError(number, text)).kind
-    message = f"{type(operation).__name__} ({operation.describe()}) failed: {text}"
-    return errors.Error(failed, message, path=where)
+    kind = type(operation).__name__
+    message = f"{kind} ({operation.describe()}) failed: {text}"
+    return errors.Error(failed, message, path=where, hint=_HINTS.get((kind, number)))
 
 
 def _not_executed(number: int, text: str, name: str) -> errors.Error:
