@@ -19,7 +19,7 @@ from contextlib import ExitStack, suppress
 
 from hezi import errors
 from hezi._util import ids
-from hezi.engine import find_image, parse_limits, prepare, record, recover, rights, runspec, streams
+from hezi.engine import find_image, parse_limits, prepare, record, recover, rights, runspec, sources, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,9 +142,9 @@ def start(paths: Paths, request: RunRequest, io: Streams, callbacks: Callbacks, 
         root_fd = _mount(store, image.id, container, stack)
         made = prepare.blueprint(case, root_fd, paths, io.console_size)
         _apply_limits(cgroup, made, callbacks)
-        _prepare_files(paths, container, made, root_fd)
+        sources.prepare(paths, container, made, root_fd)
         plan = prepare.plan(made, case, paths, layout, cgroup.paths)
-        _write_cidfile(request, container_id)
+        undo.write_cidfile()
         limit = made.spec.linux.resources.pids_limit
         box = boxes.start(
             stage,
@@ -219,24 +219,45 @@ class _Undo:
     def __init__(self, container: Record, request: RunRequest) -> None:
         self._container = container
         self._remove = request.remove
+        self._wanted_cidfile = request.cidfile
+        self._cidfile: str | None = None
         self.started = False
 
     def __enter__(self) -> _Undo:
         return self
 
+    def write_cidfile(self) -> None:
+        """Write ``--cidfile``; it goes again with a container that goes."""
+        path = self._wanted_cidfile
+        if not path:
+            return
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            self._cidfile = path
+            try:
+                os.write(fd, self._container.id.encode())
+            finally:
+                os.close(fd)
+        except OSError as error:
+            doing = "cannot write the container ID file"
+            raise errors.from_os_error(doing, error) from error
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         codes = {errors.COMMAND_NOT_FOUND: 127, errors.NOT_EXECUTABLE: 126}
-        if self._remove:
-            self._container.remove()
-        elif not self.started:
-            code = codes.get(error.kind) if isinstance(error, errors.Error) else None
-            if code is None:
-                # Nobody can do anything with it: docker's create would not have made it.
+        code = codes.get(error.kind) if isinstance(error, errors.Error) else None
+        if self.started:
+            if self._remove:
                 self._container.remove()
-            else:
-                self._container.not_started(code)
+        elif self._remove or code is None:
+            # Without --rm too: nobody could do anything with it, docker's create would not have made it.
+            self._container.remove()
+            if self._cidfile:
+                with suppress(OSError):
+                    os.unlink(self._cidfile)
+        else:
+            self._container.not_started(code)
 
 
 def _make_cgroup(request: RunRequest, container_id: str, layout: Layout, stack: ExitStack) -> ContainerCgroup:
@@ -291,81 +312,6 @@ def _apply_limits(cgroup: ContainerCgroup, made: Blueprint, callbacks: Callbacks
         raise errors.from_os_error(doing, error) from error
     for warning in cgroup.warnings:
         callbacks.tell(f"warning: {warning}")
-
-
-def _prepare_files(paths: Paths, container: Record, made: Blueprint, root_fd: int) -> None:
-    from hezi.engine import files
-
-    hostname = made.draft.hostname
-    files.write(container.directory, files.contents(made.draft.modes.network, hostname))
-    mounts = made.mounts
-    for source in mounts.must_exist:
-        if not os.path.lexists(source):
-            text = f'invalid mount config for type "bind": bind source path does not exist: {source}'
-            raise errors.Error(errors.INVALID, text)
-    for source in mounts.make_directories:
-        _make_host_directory(source)
-    _check_propagation(made)
-    if mounts.volumes:
-        from hezi.volume import copyup, local
-
-        for use in mounts.volumes:
-            volume = local.ensure(paths.volumes, use.name, anonymous=use.anonymous, labels=use.labels)
-            if use.copy:
-                copyup.copy_up(root_fd, use.destination, volume.path)
-    if not container.details.remove:
-        from hezi.spec import runtime as rt
-
-        container.write_config(rt.to_json(made.spec))
-
-
-def _make_host_directory(path: str) -> None:
-    try:
-        os.makedirs(path, 0o755, exist_ok=True)
-    except FileExistsError:
-        # A file or a socket: it is mounted as what it is.
-        return
-    except OSError as error:
-        doing = f"error while creating mount source path '{path}'"
-        raise errors.from_os_error(doing, error) from error
-
-
-def _check_propagation(made: Blueprint) -> None:
-    """A mount can only share what its source shares: docker's check and words."""
-    wanted = [ask for ask in made.draft.mounts if ask.propagation.endswith(("shared", "slave"))]
-    if not wanted:
-        return
-    from hezi.linux import mountinfo
-
-    for ask in wanted:
-        try:
-            fd = os.open(ask.source, os.O_PATH | os.O_CLOEXEC)
-            try:
-                entry = mountinfo.entry_of(fd)
-            finally:
-                os.close(fd)
-        except OSError as error:
-            doing = f"cannot find the mount of {ask.source}"
-            raise errors.from_os_error(doing, error) from error
-        needs_shared = ask.propagation.endswith("shared")
-        if not entry.peer_group and (needs_shared or not entry.master):
-            kind = "a shared" if needs_shared else "a shared or slave"
-            text = f"path {ask.source} is mounted on {entry.mount_point} but it is not {kind} mount"
-            raise errors.Error(errors.INVALID, text)
-
-
-def _write_cidfile(request: RunRequest, container_id: str) -> None:
-    if not request.cidfile:
-        return
-    try:
-        fd = os.open(request.cidfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        try:
-            os.write(fd, container_id.encode())
-        finally:
-            os.close(fd)
-    except OSError as error:
-        doing = "cannot write the container ID file"
-        raise errors.from_os_error(doing, error) from error
 
 
 def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[str]:
