@@ -301,6 +301,18 @@ def test_overlays_own_attributes_never_come_from_an_image(place: Place) -> None:
     assert os.listxattr(root / "f") == []
 
 
+def test_a_large_attribute_is_kept_or_refused_by_name(place: Place) -> None:
+    files = [FileSpec(b"f", xattrs=((b"user.large", b"x" * 60_000),))]
+    try:
+        root = place.unpack(files)
+    except errors.Error as error:
+        # ext4 has one block for attributes
+        kind = error.kind
+    else:
+        kind = errors.UNSUPPORTED if os.getxattr(root / "f", "user.large") == b"x" * 60_000 else ""
+    assert kind == errors.UNSUPPORTED
+
+
 def test_whiteouts(place: Place) -> None:
     root = place.unpack([
         FileSpec(b"a/.wh.gone"), FileSpec(b".wh..wh.plnk/x"), FileSpec(b".wh..wh.aufs"),

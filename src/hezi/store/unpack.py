@@ -264,7 +264,19 @@ def _set_xattrs(fd: int, entry: Entry) -> None:
             # The file system does not do this kind, or (EPERM) not on this type of file: as docker, go without.
             if error.errno == errno.EOPNOTSUPP or (error.errno == errno.EPERM and key.startswith(b"user.")):
                 continue
+            _refuse_large_xattr(fd, entry, key, value)
             raise
+
+
+def _refuse_large_xattr(fd: int, entry: Entry, key: bytes, value: bytes) -> None:
+    """Say it when the attribute is too large: ext4 says ENOSPC, which would send people looking for space."""
+    free = os.fstatvfs(fd)
+    if len(value) > 1024 and free.f_bavail * free.f_frsize > 1 << 20:
+        message = (
+            f"the file system of the store cannot hold attribute {key.decode(errors='replace')} of"
+            f" {shown(entry.name)}, which has {len(value)} bytes"
+        )
+        raise errors.Error(errors.UNSUPPORTED, message, hint="put the store on a file system like xfs or btrfs")
 
 
 def _finish_directories(tree: Tree) -> None:
