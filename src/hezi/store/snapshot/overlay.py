@@ -20,9 +20,8 @@ from hezi import errors
 from hezi._util import atomic
 from hezi.linux import fd as linux_fd
 from hezi.spec.digest import Digest
-from hezi.store import paths, settle, unpack
+from hezi.store import paths
 from hezi.store.snapshot import overlay_mount
-from hezi.store.tree import DIR_FLAGS, Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +29,9 @@ if TYPE_CHECKING:
 
     from hezi.image.tarlayer import TarReader
     from hezi.store.snapshot.base import Rootfs
+    from hezi.store.tree import Tree
 
+DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _EMPTY = ".empty"
 _TEMPORARY = ".tmp-"
 _REMOVED = ".rm-"
@@ -54,10 +55,14 @@ class OverlayWriter:
 
     def unpack(self, reader: TarReader) -> None:
         """Take all entries of the archive."""
+        from hezi.store import unpack  # starting a container mounts, and needs none of this
+
         unpack.unpack(reader, self._tree)
 
     def settle(self, parents: Sequence[Digest]) -> bool:
         """Do what depends on the layers below."""
+        from hezi.store import settle
+
         try:
             lower = self._driver.view(parents)
             try:
@@ -133,6 +138,8 @@ class OverlayDriver:
 
     def prepare(self) -> OverlayWriter:
         """Begin a layer in a directory of its own."""
+        from hezi.store.tree import Tree
+
         try:
             while True:
                 name = _TEMPORARY + os.urandom(8).hex()
