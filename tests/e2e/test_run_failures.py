@@ -223,3 +223,30 @@ def test_hostile_passwd(hezi_env: Hezi, busybox_image: str, tmp_path: Path, kind
     assert time.monotonic() - start < 10
     assert done.code == 125
     assert "passwd" in done.stderr
+
+
+def test_nobody_else_gets_to_what_images_and_containers_hold(hezi_env: Hezi, busybox_image: str) -> None:
+    """Class C9: the store's root and the run root are closed, whatever modes are below."""
+    process = _running(hezi_env, busybox_image)
+    try:
+        for path in (hezi_env.root, hezi_env.runroot):
+            assert path.stat().st_mode & 0o077 == 0
+            # Even where all above is open to everybody.
+            script = f"ls {path} 2>/dev/null; cat {path}/hezi.db 2>/dev/null; cd {path} 2>/dev/null && echo in"
+            prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", script]
+            assert subprocess.run(prefix, capture_output=True, check=False).stdout == b""
+    finally:
+        process.terminate()
+        process.kill()
+        process.communicate()
+    hezi_env.run("run", "--rm", "--network", "none", busybox_image, "true", check=True)
+
+
+def test_a_strict_umask_changes_nothing_inside(hezi_env: Hezi, busybox_image: str, tmp_path: Path) -> None:
+    done = hezi_env.run(
+        *("run", "--rm", "-q", "--network", "none", "-u", "ann", "-v", "/data", "-w", "/work/dir", busybox_image),
+        *("sh", "-c", "stat -c '%a' / /etc/hosts /etc/resolv.conf /data /work /dev /tmp; umask; cat /etc/hostname"),
+        prefix=("sh", "-c", 'umask 077; exec "$@"', "sh"),
+    )
+    assert done.stdout.split()[:8] == ["755", "644", "644", "755", "755", "755", "1777", "0022"]
+    assert done.code == 0

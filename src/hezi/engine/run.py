@@ -49,10 +49,11 @@ class Running:
     It belongs to the thread that started it: the kernel kills the container when that thread ends.
     """
 
-    __slots__ = ("_box", "_pump", "_record", "_stack", "id")
+    __slots__ = ("_box", "_callbacks", "_pump", "_record", "_stack", "id")
 
-    def __init__(self, container: Record, box: Box, pump: streams.Pump, stack: ExitStack) -> None:
+    def __init__(self, container: Record, box: Box, pump: streams.Pump, stack: ExitStack, callbacks: Callbacks) -> None:
         self.id = container.id
+        self._callbacks = callbacks
         self._record = container
         self._box = box
         self._pump = pump
@@ -81,9 +82,13 @@ class Running:
         return status.code
 
     def _finish(self, status: ExitStatus) -> None:
-        with self._stack:
-            if not self._record.details.remove:
-                self._record.finished(status)
+        """Write the record and undo everything; what fails here is told, the program's exit code counts for more."""
+        try:
+            with self._stack:
+                if not self._record.details.remove:
+                    self._record.finished(status)
+        except errors.Error as error:
+            self._callbacks.tell(f"warning: {error}")
 
     def signal(self, number: int) -> None:
         """Send a signal to the program; one that has ended is no error."""
@@ -99,13 +104,15 @@ class Running:
 
     def close(self) -> None:
         """Kill what still runs, and clean up. Again does nothing."""
-        if self._box.pidfd >= 0:
-            self._box.kill_all()
+        with self._stack:
+            if self._box.pidfd < 0:
+                return
+            with suppress(OSError):
+                self._box.kill_all()
             status = self._box.wait()
             self._pump.close()
             if status is not None:
                 self._finish(status)
-        self._stack.close()
 
     def __enter__(self) -> Running:
         return self
@@ -160,7 +167,7 @@ def start(paths: Paths, request: RunRequest, io: Streams, callbacks: Callbacks, 
             callbacks.tell(f"warning: {warning}")
         container.started(box.pid)
         pump = _pump(request, box, io, callbacks)
-        return Running(container, box, pump, stack.pop_all())
+        return Running(container, box, pump, stack.pop_all(), callbacks)
     raise AssertionError  # no context manager above swallows exceptions
 
 
