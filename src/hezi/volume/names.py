@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from hezi import errors
 
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
+_FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_LETTERS = _FIRST | frozenset("_.-")
 _RULE = (
     'includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. '
     "If you intended to pass a host directory, use absolute path"
@@ -18,7 +17,7 @@ def check_name(name: str) -> str:
 
     :raises errors.Error: docker's texts.
     """
-    if len(name) > 255 or not _NAME.match(name):
+    if not name or len(name) > 255 or name[0] not in _FIRST or not set(name) <= _LETTERS:
         message = f'create {name}: "{name}" {_RULE}'
         raise errors.Error(errors.INVALID, message)
     if len(name) == 1:
