@@ -36,9 +36,9 @@ def _same(one: object, other: object) -> bool:
         return one == other
     if isinstance(one, _NIL) or isinstance(other, _NIL):
         return isinstance(one, _NIL) and isinstance(other, _NIL)
-    if type(one) is not type(other):
+    if type(one) is not type(other) and not (isinstance(one, list | tuple) and isinstance(other, list | tuple)):
         refuse(
-            f"non-comparable types {show(one)}: {go_type(one)}, {go_type(other)}: {show(other)}",
+            f"non-comparable types {sprintf('%s', [one])}: {go_type(one)}, {go_type(other)}: {show(other)}",
         )
     if isinstance(other, list | tuple | dict):
         refuse(f"non-comparable type {sprintf('%s', [other])}: {go_type(other)}")

@@ -11,6 +11,7 @@ from hezi.front.cli.template.values import Char, Missing, NilPointer, Record, St
 
 _DIRECTIVE = re.compile(r"%([-+# 0]*)(\*|[0-9]*)(?:(\.)(\*|[0-9]*))?(?:\[([0-9]+)\])?(.?)", re.DOTALL)
 _MAX_WIDTH = 1_000_000
+_MAX_DEPTH = 100
 _NIL = None | Missing | NilPointer
 
 
@@ -29,12 +30,13 @@ class _Directive(NamedTuple):
         if zeros and "0" in self.flags:
             sign = text[:1] if text[:1] in {"-", "+", " "} else ""
             return sign + text[len(sign) :].rjust(self.width - len(sign), "0")
-        return text.rjust(self.width, "0" if "0" in self.flags and self.verb != "v" else " ")
+        return text.rjust(self.width, "0" if "0" in self.flags else " ")
 
     def plain(self) -> bool:
         return not self.flags and self.width is None and self.precision is None
 
 
+_BASES = {"d": "d", "v": "d", "b": "b", "o": "o", "O": "o", "x": "x", "X": "X"}
 _PLAIN = _Directive("", None, None, "v")
 
 
@@ -112,8 +114,8 @@ def _directive(match: re.Match[str], arguments: _Arguments) -> str:
     if precision is not None and precision < 0:
         precision = None
     how = _Directive(flags, width, precision, verb)
-    if verb == "v" and "+" in flags:
-        how = how._replace(flags=flags.replace("+", "&"))  # names of fields, not signs of numbers
+    if verb == "v":  # other flags: with names of fields, and in Go's syntax
+        how = how._replace(flags=flags.replace("+", "&").replace("#", "@"))
     return notes + _one(how, arguments.take())
 
 
@@ -132,26 +134,31 @@ def _size(text: str | None, arguments: _Arguments) -> tuple[int | None, bool]:
 
 def _one(how: _Directive, value: object, depth: int = 0) -> str:
     if how.verb == "T":
-        return _string(how._replace(verb="s"), go_type(value) if value is not None else "<nil>")
+        return how.padded("<nil>") if value is None else _string(how._replace(verb="s"), go_type(value))
     if isinstance(value, _NIL):
-        return how.padded("<nil>") if how.verb == "v" or depth else _bad(how.verb, value)
+        return _nil(how, value, depth)
     if isinstance(value, bool):
-        return how.padded("true" if value else "false") if how.verb in "tv" else _bad(how.verb, value)
+        return how.padded("true" if value else "false") if how.verb in "tv" else _bad(how, value)
     if isinstance(value, int):
         return _integer(how, value)
     if isinstance(value, float):
         return _float(how, value)
     if isinstance(value, str):
         return _string(how, value)
-    if depth > 100:
-        return "..."
-    return _many(how, value, depth + 1)
+    return _many(how, value, depth + 1) if depth < _MAX_DEPTH else "..."
 
 
-def _bad(verb: str, value: object) -> str:
-    if isinstance(value, _NIL):
-        return f"%!{verb}({'<nil>' if not isinstance(value, NilPointer) else value.type_name + '=<nil>'})"
-    return f"%!{verb}({go_type(value)}={show(value)})"
+def _nil(how: _Directive, value: object, depth: int) -> str:
+    if depth:
+        return "interface {}(nil)" if "@" in how.flags else "<nil>"
+    return how.padded("<nil>") if how.verb == "v" else _bad(how, value)
+
+
+def _bad(how: _Directive, value: object) -> str:
+    """Show that the verb does not fit the value, which is then shown by %v with the same flags."""
+    if value is None or isinstance(value, Missing):
+        return f"%!{how.verb}(<nil>)"
+    return f"%!{how.verb}({go_type(value)}={_one(how._replace(verb='v'), value)})"
 
 
 def _many(how: _Directive, value: object, depth: int) -> str:
@@ -161,13 +168,14 @@ def _many(how: _Directive, value: object, depth: int) -> str:
     if isinstance(value, Struct | Record):
         values = [value.field(name) for name in value.fields] if isinstance(value, Record) else value.fields.values()
         parts = [(name, _one(how, item, depth)) for name, item in zip(value.fields, values, strict=True)]
-        named = how.verb == "v" and ("&" in how.flags or "#" in how.flags)
+        named = how.verb == "v" and ("&" in how.flags or "@" in how.flags)
         return "{" + " ".join(f"{name}:{text}" if named else text for name, text in parts) + "}"
     if isinstance(value, dict):
-        return "map[" + " ".join(_one(how, k, depth) + ":" + _one(how, value[k], depth) for k in sorted(value)) + "]"
+        pairs = (_one(how, key, depth) + ":" + _one(how, value[key], depth) for key in sorted(value))
+        return go_type(value) + "{" + ", ".join(pairs) + "}" if "@" in how.flags else "map[" + " ".join(pairs) + "]"
     if not isinstance(value, list | tuple):
         return str(value)
-    if "#" in how.flags and how.verb == "v":
+    if "@" in how.flags:
         return go_type(value) + "{" + ", ".join(_one(how, item, depth) for item in value) + "}"
     return "[" + " ".join(_one(how, item, depth) for item in value) + "]"
 
@@ -175,7 +183,7 @@ def _many(how: _Directive, value: object, depth: int) -> str:
 def _string(how: _Directive, value: str) -> str:
     text = value if how.precision is None else value[: how.precision]
     match how.verb:
-        case "v" if "#" in how.flags:
+        case "v" if "@" in how.flags:
             return how.padded(quote(text))
         case "s" | "v":
             return how.padded(text)
@@ -188,29 +196,27 @@ def _string(how: _Directive, value: str) -> str:
             text = mark + (data.hex(" ").replace(" ", " " + mark) if " " in how.flags else data.hex())
             return how.padded(text if how.verb == "x" else text.upper())
         case _:
-            return _bad(how.verb, value)
+            return _bad(how, value)
 
 
 def _integer(how: _Directive, value: int) -> str:
-    sharp = "#" in how.flags
-    match how.verb:
-        case "d" | "v":
-            text = str(abs(value)) if not (sharp and how.verb == "v" and isinstance(value, Char)) else hex(value)
-        case "b" | "o" | "x" | "X":
-            text = format(abs(value), how.verb)
-            if sharp:
-                text = {"b": "0b", "o": "0", "x": "0x", "X": "0X"}[how.verb] + text
-        case "O":
-            text = f"0o{abs(value):o}"
-        case "c" | "q" | "U":
-            return how.padded(_char(how, value))
-        case _:
-            return _bad(how.verb, value)
+    if how.verb in {"c", "q", "U"}:
+        return how.padded(_char(how, value))
+    if how.verb not in _BASES:
+        return _bad(how, value)
+    if "@" in how.flags and isinstance(value, Char):
+        how = how._replace(flags="#", verb="x")
+    sign = "-" if value < 0 else "+" if "+" in how.flags else " " if " " in how.flags else ""
+    text = format(abs(value), _BASES[how.verb])
     if how.precision is not None:
         text = text.rjust(how.precision, "0") if how.precision or value else ""
-        how = how._replace(flags=how.flags.replace("0", ""))
-    sign = "-" if value < 0 else "+" if "+" in how.flags else " " if " " in how.flags else ""
-    return how.padded(sign + text, zeros=True)
+    elif "0" in how.flags and how.width is not None:
+        text = text.rjust(how.width - len(sign), "0")
+    if "#" in how.flags and not (how.verb in {"o", "O"} and text.startswith("0")):
+        text = {"b": "0b", "o": "0", "O": "0", "x": "0x", "X": "0X"}.get(how.verb, "") + text
+    if how.verb == "O":
+        text = "0o" + text
+    return how._replace(flags=how.flags.replace("0", "")).padded(sign + text)
 
 
 def _char(how: _Directive, value: int) -> str:
@@ -219,7 +225,7 @@ def _char(how: _Directive, value: int) -> str:
     if how.verb == "c":
         return char
     if how.verb == "U":
-        return f"U+{value:04X}" + (f" '{char}'" if "#" in how.flags and char.isprintable() else "")
+        return f"U+{value & (1 << 64) - 1:04X}" + (f" '{char}'" if "#" in how.flags and char.isprintable() else "")
     quoted = quote(char)[1:-1].replace('\\"', '"')
     return f"'{quoted}'" if char != "'" else "'\\''"
 
@@ -227,7 +233,7 @@ def _char(how: _Directive, value: int) -> str:
 def _float(how: _Directive, value: float) -> str:
     verb = how.verb
     if verb not in "vgGeEfF":
-        return _bad(verb, value)
+        return _bad(how, value)
     if math.isnan(value) or math.isinf(value):
         text = "NaN" if math.isnan(value) else "Inf" if "+" not in how.flags and value > 0 else f"{value:+}".title()
         text = "+Inf" if text == "Inf" else text

@@ -10,7 +10,7 @@ KEYWORDS = frozenset({
     "block", "break", "continue", "define", "else", "end", "if", "nil", "range", "template", "with",
 })  # fmt: skip
 _DIGITS = {"x": "0123456789abcdefABCDEF_", "o": "01234567_", "b": "01_"}
-_WORD_ENDS = SPACES + ".,|:()="
+_WORD_ENDS = SPACES + ".,|:()"
 
 
 class Token(NamedTuple):
@@ -182,7 +182,7 @@ class _Lexer:
             self.quoted(char)
         elif char == "`":
             self.raw()
-        elif char == "$" or (char == "." and not ("0" <= following <= "9")):
+        elif char == "$" or (char == "." and following and not ("0" <= following <= "9")):
             self.name_after(char)
         elif char in "+-." or "0" <= char <= "9":
             self.number()
@@ -293,6 +293,7 @@ class _Lexer:
         if exponent and self.accept(exponent):
             self.accept("+-")
             self.accept_all("0123456789_")
+        self.accept("i")
         if is_word(self.text[self.pos : self.pos + 1]):
             self.pos += 1
             raise _Refused("bad number syntax: " + quote(self.text[self.start : self.pos]))

@@ -12,7 +12,7 @@ _INTEGER = re.compile(
     r"[+-]?(?:(?P<x>0[xX](?:_?[0-9a-fA-F])+)|(?P<o>0[oO](?:_?[0-7])+)|(?P<b>0[bB](?:_?[01])+)"
     r"|(?P<old>0(?:_?[0-7])+)|(?P<d>0|[1-9](?:_?[0-9])*))\Z"
 )
-_FLOAT = re.compile(r"[+-]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?\Z")
+_FLOAT = re.compile(r"[+-]?(?:[0-9](?:_?[0-9])*\.?(?:[0-9](?:_?[0-9])*)?|\.[0-9](?:_?[0-9])*)(?:[eE][+-]?[0-9]+)?\Z")
 _BASES = {"x": 16, "o": 8, "b": 2, "old": 8, "d": 10}
 
 
@@ -22,9 +22,6 @@ def unquote(text: str) -> str:
     :raises ValueError: it is not a valid literal.
     """
     inner = text[1:-1]
-    if text == "''":
-        msg = "invalid syntax"
-        raise ValueError(msg)
     if text[0] == "`":
         return inner.replace("\r", "")
     out = bytearray()
@@ -43,6 +40,26 @@ def unquote(text: str) -> str:
                 errors="surrogateescape"
             )
     return out.decode(errors="surrogateescape")
+
+
+def character(text: str) -> int:
+    """Return the code of a character constant.
+
+    :raises ValueError: it is not a valid one.
+    """
+    first = _ESCAPE.match(text, 1, len(text) - 1)
+    escaped = first is not None and first[0][0] == "\\"
+    unit = "" if first is None else first[0] if escaped else first[0][0]
+    char = unquote(f"'{unit}'")
+    if not char:
+        msg = "invalid syntax"
+        raise ValueError(msg)
+    if len(text) > len(unit) + 2:
+        msg = f"malformed character constant: {text}"
+        raise ValueError(msg)
+    if escaped and (unit[1] == "x" or unit[1].isdecimal()):  # a character here, a byte in strings
+        return int(unit[1:].lstrip("x"), 16 if unit[1] == "x" else 8)
+    return ord(char)
 
 
 def integer(text: str) -> int | None:
@@ -64,7 +81,7 @@ def number(text: str) -> int | float | None:
     whole = integer(text)
     if whole is not None:
         return whole
-    if not _FLOAT.match(text) or "__" in text:
+    if not _FLOAT.match(text):
         lowered = text.lower()
         if "0x" in lowered and "p" in lowered:
             try:
@@ -72,4 +89,5 @@ def number(text: str) -> int | float | None:
             except ValueError:
                 return None
         return None
-    return float(text.replace("_", ""))
+    value = float(text.replace("_", ""))
+    return value if value not in {float("inf"), float("-inf")} else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hezi.front.cli.template import nodes
 from hezi.front.cli.template.errors import MAX_SOURCE, fail_parse
 from hezi.front.cli.template.lexer import LEFT, RIGHT, Token, quote, tokens
-from hezi.front.cli.template.literals import number, unquote
+from hezi.front.cli.template.literals import character, number, unquote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -336,12 +336,9 @@ class _Parser:
             return self.unquoted(token)
         if token.kind == "charconst":
             try:
-                char = unquote(token.text)
+                return character(token.text)
             except ValueError as error:
                 self.fail(str(error))
-            if len(char) > 1:
-                self.fail(f"malformed character constant: {token.text}")
-            return ord(char)
         value = number(token.text)
         if value is None:
             self.fail(f"illegal number syntax: {quote(token.text)}")
