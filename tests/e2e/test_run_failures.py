@@ -38,6 +38,7 @@ BAD: list[tuple[tuple[str, ...], str]] = [
     (("--tmpfs", "/x:size=1x"), "size"),
     (("--device", "/no/such"), "error gathering device information"),
     (("--device", "/etc/passwd"), "not a device node"),
+    (("--device", "/tmp"), "a directory of devices must be in /dev"),
     (("--security-opt", "seccomp=/no/such"), "opening seccomp profile"),
     (("--security-opt", "seccomp=/etc/passwd"), "seccomp profile"),
     (("--security-opt", "bogus=1"), "invalid --security-opt"),

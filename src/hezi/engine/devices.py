@@ -39,6 +39,9 @@ def _asked(ask: DeviceAsk) -> Iterator[rt.Device]:
     except OSError as error:
         raise errors.Error(errors.INVALID, f"{doing}: {(error.strerror or '').lower()}") from error
     if stat.S_ISDIR(info.st_mode):
+        # Elsewhere in the host a tree may hold any number of nodes, made by anybody: a layer's own, for one.
+        if not f"{os.path.realpath(ask.source)}/".startswith("/dev/"):
+            raise errors.Error(errors.INVALID, f"{doing}: a directory of devices must be in /dev")
         yield from _tree(ask.source, ask.destination, 0)
         return
     device = _device(ask.destination, info)
