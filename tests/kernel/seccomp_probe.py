@@ -40,6 +40,8 @@ def apart(bits: str, number: int) -> str:
     os.close(writing)
     ready, _, _ = select.select([reading], [], [], 0.5)
     text = os.read(reading, 64).decode() if ready else "hangs"
+    # fork and clone give two processes that answer, one after the other or both before we look.
+    text = text.removesuffix("done") if text == "donedone" else text
     os.close(reading)
     os.kill(pid, 9)
     os.waitpid(pid, 0)

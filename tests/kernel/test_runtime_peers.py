@@ -88,7 +88,11 @@ def both(room, peer, *args: str, **members) -> tuple[boxes.Result, boxes.Result]
 
 def _status(text: str) -> dict[str, str]:
     wanted = r"^(Cap\w+|NoNewPrivs|Seccomp|Sig(?:Blk|Ign|Cgt)|Uid|Gid|Groups|Umask|NSpid|Threads):\s*(.*?)\s*$"
-    return dict(re.findall(wanted, text, re.MULTILINE))
+    found = dict(re.findall(wanted, text, re.MULTILINE))
+    # What posix_spawn(3) of glibc starts, as make does with a test run, has the C library's own signals 32 and 33
+    # ignored; a peer passes that on, we set every signal to its default.
+    found["SigIgn"] = f"{int(found['SigIgn'], 16) & ~(3 << 31):016x}"
+    return found
 
 
 @pytest.mark.parametrize(
