@@ -32,20 +32,20 @@ def room(tmp_path):
 @pytest.fixture(autouse=True)
 def nothing_is_left():
     """No mount, no child, no descriptor stays, whatever a test does."""
-    mounts, fds, children = _mounts(), _fds(), _children()
+    mounts, fds, children = _mounts(), _fds(), _children(os.getpid())
     yield
     assert _mounts() == mounts
     assert _fds() == fds
     # A fixture of the session (a registry server) may be a child too; ours must all be gone, zombies included.
-    assert _children() <= children
+    assert _children(os.getpid()) <= children
 
 
-def _children() -> set[str]:
+def _children(pid: int) -> set[str]:
     found = set()
     for name in filter(str.isdigit, os.listdir("/proc")):
         # /proc/PID/task/TID/children is not in every kernel.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{name}/stat") as file:
-            if int(file.read().rpartition(")")[2].split()[1]) == os.getpid():
+            if int(file.read().rpartition(")")[2].split()[1]) == pid:
                 found.add(name)
     return found
 
@@ -498,11 +498,6 @@ def test_init_forwards_and_reaps(room):
         assert status is not None
         assert status.code == 5
         assert os.read(running.stdout, 100) == b"got it\n"
-
-
-def _children(pid: int) -> list[str]:
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        return file.read().split()
 
 
 def test_init_says_nothing_of_the_host(room):
