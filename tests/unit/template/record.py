@@ -5,9 +5,10 @@ are in the file, and for those on standard input (KIND, a tab, the template as a
 
 - context: `docker context inspect -f`, no daemon needed: the language over the values of RICH;
 - inspect: `docker inspect -f` of a container, typed and then bare;
+- image, volume, network: `docker image inspect -f` and so on;
 - ps: `docker ps -a --format`.
 
-The last two need a daemon at DOCKER_HOST; the containers are those that `prepare` makes.
+All but the first need a daemon at DOCKER_HOST; the containers are those that `prepare` makes.
 """
 
 from __future__ import annotations
@@ -46,9 +47,12 @@ RICH = {
 COMMANDS = {
     "context": ["docker", "context", "inspect", "-f"],
     "inspect": ["docker", "inspect", "-f"],
+    "image": ["docker", "image", "inspect", "-f"],
+    "volume": ["docker", "volume", "inspect", "-f"],
+    "network": ["docker", "network", "inspect", "-f"],
     "ps": ["docker", "ps", "-a", "--no-trunc", "--format"],
 }
-LAST = {"context": ["rich"], "inspect": ["one"], "ps": []}
+LAST = {"context": ["rich"], "inspect": ["one"], "image": ["tiny"], "volume": ["vol"], "network": ["none"], "ps": []}
 DESCRIPTION = 'a "rich" <one> & 盒子'
 
 
@@ -103,9 +107,14 @@ def prepare(config: str, host: str | None) -> dict[str, object]:
         ]
     )
     run(["docker", "create", "--name", "two", "--network", "none", "--health-cmd", "true", "tiny", "/bin/sh"])
+    run(["docker", "volume", "rm", "vol"])
+    run(["docker", "volume", "create", "--label", "a=b", "-o", "type=tmpfs", "-o", "device=tmpfs", "vol"])
     containers = json.loads(run(["docker", "inspect", "one"])[0])
     lines = run(["docker", "ps", "-a", "--no-trunc", "--format", "json"])[0]
-    return {"inspect": containers, "ps": [json.loads(line) for line in lines.splitlines()]}
+    documents = {"inspect": containers, "ps": [json.loads(line) for line in lines.splitlines()]}
+    for kind in ("image", "volume", "network"):
+        documents[kind] = json.loads(run(["docker", kind, "inspect", *LAST[kind]])[0])
+    return documents
 
 
 def run(command: list[str]) -> tuple[str, str, int]:

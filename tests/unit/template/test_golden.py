@@ -63,8 +63,8 @@ def answer(kind: str, template: str) -> tuple[str, str, int]:
     try:
         if kind == "context":
             return execute(parse(template, FUNCTIONS), context()) + "\n", "", 0
-        if kind == "inspect":
-            return format_inspect(template, GOLDEN["documents"]["inspect"]), "", 0
+        if kind != "ps":
+            return format_inspect(template, GOLDEN["documents"][kind]), "", 0
         records = [record(line) for line in GOLDEN["documents"]["ps"]]
         check(template, record(dict.fromkeys(GOLDEN["documents"]["ps"][0], "") | {"Image": "<no image>"}))
         return format_records(template, records, HEADERS), "", 0

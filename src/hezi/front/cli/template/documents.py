@@ -6,7 +6,7 @@ for the documents of containers, images, volumes and networks. A field of no tab
 
 from __future__ import annotations
 
-from hezi.front.cli.template.values import NilList, NilMap, NilPointer, Number, Strings, Struct, Texts
+from hezi.front.cli.template.values import Duration, NilList, NilMap, NilPointer, Number, Strings, Struct, Texts, Time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,9 +37,17 @@ _ALIASES = {
 _NIL = object()
 _EMPTY_LIST = NilList()
 _EMPTY_MAP = NilMap()
-# What JSON leaves out when it is empty: parent -> field -> its empty value. "" is the document itself.
+_NO_TIME = Duration(0)
+_DURATIONS = frozenset({"Interval", "StartInterval", "StartPeriod", "Timeout"})
+_TIMES = {("LastTagTime", "Metadata"), ("Created", "network"), ("Start", "Log[]"), ("End", "Log[]")}
+# What only one kind of document has, and that kind's name.
+_KINDS = (("HostConfig", "container"), ("RootFS", "image"), ("Mountpoint", "volume"), ("IPAM", "network"))
+# What JSON leaves out when it is empty: parent -> field -> its empty value.
 _OPTIONAL: dict[str, dict[str, object]] = {
-    "": {"SizeRw": _NIL, "SizeRootFs": _NIL},
+    "container": {"SizeRw": _NIL, "SizeRootFs": _NIL, "ImageManifestDescriptor": _NIL},
+    "image": {"Variant": "", "OsVersion": "", "Descriptor": _NIL, "Manifests": _EMPTY_LIST},
+    "volume": {"Status": _EMPTY_MAP, "UsageData": _NIL, "ClusterVolume": _NIL},
+    "network": {"Peers": _EMPTY_LIST, "Services": _EMPTY_MAP},
     "State": {"Health": _NIL},
     "Config": {
         "ExposedPorts": _EMPTY_MAP, "Healthcheck": _NIL, "ArgsEscaped": False, "NetworkDisabled": False,
@@ -49,14 +57,21 @@ _OPTIONAL: dict[str, dict[str, object]] = {
         "Mounts": _EMPTY_LIST, "Init": _NIL, "Runtime": "", "StorageOpt": _EMPTY_MAP, "Sysctls": _EMPTY_MAP,
         "Tmpfs": _EMPTY_MAP, "Annotations": _EMPTY_MAP,
     },
-    "Healthcheck": {"Test": _EMPTY_LIST, "Interval": 0, "Timeout": 0, "StartPeriod": 0, "StartInterval": 0,
-                    "Retries": 0},
+    "Healthcheck": {
+        "Test": _EMPTY_LIST, "Interval": _NO_TIME, "Timeout": _NO_TIME, "StartPeriod": _NO_TIME,
+        "StartInterval": _NO_TIME, "Retries": 0,
+    },
 }  # fmt: skip
 
 
 def typed(document: Mapping[str, object]) -> Struct:
     """Return ``document`` as docker's types have it."""
-    return _struct("", document)
+    return _struct(next((kind for key, kind in _KINDS if key in document), ""), document)
+
+
+def has_raw(document: Mapping[str, object]) -> bool:
+    """Say whether docker tries templates on the bare JSON too: for volumes it does not."""
+    return "Mountpoint" not in document
 
 
 def _struct(name: str, document: Mapping[str, object]) -> Struct:
@@ -65,7 +80,8 @@ def _struct(name: str, document: Mapping[str, object]) -> Struct:
     for key, empty in unseen.items():
         fields[key] = NilPointer() if empty is _NIL else empty
     text = f"{fields.get('Name')}={fields.get('Soft')}:{fields.get('Hard')}" if name == "Ulimits[]" else None
-    return Struct(fields, f"*{name}", _aliases(fields), unseen=frozenset(unseen), text=text)
+    type_name = "volume.Volume" if name == "volume" else f"*{name}"
+    return Struct(fields, type_name, _aliases(fields), unseen=frozenset(unseen), text=text)
 
 
 def _aliases(fields: Mapping[str, object]) -> dict[str, str]:
@@ -83,7 +99,9 @@ def _typed(name: str, value: object, parent: str) -> object:
         return _struct(name, value)
     if isinstance(value, list | tuple):
         return _list(name, value)
-    return value
+    if isinstance(value, int) and name in _DURATIONS and parent == "Healthcheck":
+        return Duration(value)
+    return Time(value) if isinstance(value, str) and (name, parent) in _TIMES else value
 
 
 def _list(name: str, value: Sequence[object]) -> list[object] | Strings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hezi.front.cli.template.documents import raw, typed
+from hezi.front.cli.template.documents import has_raw, raw, typed
 from hezi.front.cli.template.errors import TemplateError
 from hezi.front.cli.template.evaluate import execute
 from hezi.front.cli.template.functions import FUNCTIONS, HEADER_FUNCTIONS
@@ -92,6 +92,8 @@ def format_inspect(fmt: str, documents: Iterable[Mapping[str, object]]) -> str:
             try:
                 line = execute(template, typed(document))
             except TemplateError:
+                if not has_raw(document):
+                    raise
                 line = execute(template, raw(document), strict=True)
             out.append(line + "\n")
     except TemplateError as error:

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from hezi.front.cli.template.lexer import quote
-from hezi.front.cli.template.values import Char, Missing, NilPointer, Record, Struct, go_type
+from hezi.front.cli.template.values import Char, Duration, Missing, NilPointer, Record, Struct, Time, go_type
 
 _DIRECTIVE = re.compile(r"%([-+# 0]*)(\*|[0-9]*)(?:(\.)(\*|[0-9]*))?(?:\[([0-9]+)\])?(.?)", re.DOTALL)
 _MAX_WIDTH = 1_000_000
@@ -137,6 +137,8 @@ def _one(how: _Directive, value: object, depth: int = 0) -> str:
         return how.padded("<nil>") if value is None else _string(how._replace(verb="s"), go_type(value))
     if isinstance(value, _NIL):
         return _nil(how, value, depth)
+    if isinstance(value, Duration | Time) and how.verb in "vs":
+        return _string(how, str(value))
     if isinstance(value, bool):
         return how.padded("true" if value else "false") if how.verb in "tv" else _bad(how, value)
     if isinstance(value, int):

@@ -20,11 +20,11 @@ def encode(value: object, *, escapes: bool = False, depth: int = 0) -> str:
     :param escapes: write ``<``, ``>`` and ``&`` as ``\\u003c`` and so on, as the listings of docker do.
     """
     if isinstance(value, str):
-        return value if isinstance(value, Number) else _string(value, escapes=escapes)
+        return str.__str__(value) if isinstance(value, Number) else _string(str.__str__(value), escapes=escapes)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(int(value))
+        return int.__str__(int(value))
     if isinstance(value, float):
         return _float(value)
     if value is None or isinstance(value, Missing | NilPointer | NilList | NilMap) or depth > _MAX_DEPTH:

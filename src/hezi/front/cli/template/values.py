@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+_SECOND = 1_000_000_000
+
+
 class Missing:
     """The type of `MISSING`."""
 
@@ -39,6 +42,44 @@ class Char(int):
     """One byte of a string, made by ``index``."""
 
     __slots__ = ()
+
+
+class Duration(int):
+    """Nanoseconds, printed as ``1m30s``."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        count, sign = abs(self), "-" if self < 0 else ""
+        if not count:
+            return "0s"
+        if count < _SECOND:
+            places, name = (6, "ms") if count >= 1_000_000 else (3, "µs") if count >= 1_000 else (0, "ns")
+            return sign + _decimal(count, places) + name
+        minutes, rest = divmod(count, 60 * _SECOND)
+        hours, minutes = divmod(minutes, 60)
+        head = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+        return sign + head + _decimal(rest, 9) + "s"
+
+
+def _decimal(count: int, places: int) -> str:
+    whole, part = divmod(count, 10**places)
+    return f"{whole}.{part:0{places}d}".rstrip("0") if part else str(whole)
+
+
+class Time(str):
+    """A moment as JSON has it (RFC 3339), printed as Go prints one."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        date, _, rest = self.partition("T")
+        if not rest:
+            return str.__str__(self)
+        clock, zone = (rest[:-1], "Z") if rest.endswith("Z") else (rest[:-6], rest[-6:])
+        return f"{date} {clock} " + (
+            "+0000 UTC" if zone == "Z" else zone.replace(":", "") + " " + zone.replace(":", "")
+        )
 
 
 class Strings(list[str]):
@@ -155,6 +196,8 @@ def go_type(value: object) -> str:  # noqa: PLR0911  a table of types
     """Return Go's name of the type of ``value``, for error messages and ``%T``."""
     if isinstance(value, Struct | Record | NilPointer):
         return value.type_name
+    if isinstance(value, Duration | Time):
+        return "time." + type(value).__name__
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, Char):
