@@ -81,7 +81,7 @@ def test_images_and_rmi(hezi_env, pulled):
 def test_run_pulls_what_is_missing_and_says_so_on_standard_error(hezi_env, busybox_image):
     done = hezi_env.run("run", "--rm", busybox_image, "echo", "hello")
     assert (done.code, done.stdout) == (0, "hello\n")
-    assert done.stderr.startswith(f"Unable to find image '{busybox_image}' locally\n")
+    assert done.stderr.startswith(f"hezi: unable to find image '{busybox_image}' locally\n")
     assert f"Status: Downloaded newer image for {busybox_image}" in done.stderr
     done = hezi_env.run("run", "--rm", "--network", "none", busybox_image, "echo", "hello")
     assert not done.stderr
@@ -103,7 +103,6 @@ def test_never_pull(hezi_env, busybox_image):
     [
         (("true",), 0),
         (("sh", "-c", "exit 42"), 42),
-        (("sh", "-c", "kill -9 $$"), 137),
         (("no-such-program",), 127),
         (("/etc/passwd",), 126),
         (("/",), 126),
@@ -113,6 +112,11 @@ def test_exit_codes(command, code, hezi_env, pulled):
     done = hezi_env.run("run", "--rm", "--network", "none", pulled, *command)
     assert done.code == code
     assert (code in {126, 127}) == done.stderr.startswith("hezi: ")
+
+
+def test_exit_code_of_a_signal(hezi_env, pulled):
+    done = hezi_env.run("run", "--rm", "--init", "--network=none", pulled, "sh", "-c", "kill -9 $$")
+    assert done.code == 137
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,8 @@ def test_end_of_file_ends_the_shell(shell):
 
 
 def test_keys_arrive_unchanged(shell):
-    shell.type("stty raw -echo; dd bs=1 count=5 2>/dev/null | od -An -c; stty sane")
-    shell.expect("inner#")
+    shell.type("stty raw -echo; echo rea''dy; dd bs=1 count=5 2>/dev/null | od -An -c; stty sane")
+    shell.expect("ready")
     shell.press("C-c", "C-z", "C-\\", "C-s", "C-q")
     screen = shell.expect("021")
     assert re.search(r"003 +032 +034 +023 +021", screen)
@@ -102,6 +102,12 @@ def test_a_terminated_hezi_gives_the_terminal_back(shell, hezi_env):
     shell.expect("outer$")
     shell.type('echo "code=$?"; [ "$(stty -g)" = "$saved" ] && echo same""mode')
     assert "code=143" in shell.expect("samemode")
+    assert wait_until(lambda: not [one for one in hezi_env.processes() if "hezi run" in one])
+
+
+def test_a_closed_window_ends_the_box(shell, hezi_env):
+    shell.type("sleep 1000")
+    shell.close()
     assert wait_until(lambda: not [one for one in hezi_env.processes() if "hezi run" in one])
 
 

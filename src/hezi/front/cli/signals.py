@@ -49,6 +49,7 @@ class Signals:
         self._terminal: RawTerminal | None = None
         self._saved: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
         self._asked: list[float] = []
+        self._ended = False
 
     def __enter__(self) -> Signals:
         for number in _ENDING:
@@ -80,15 +81,18 @@ class Signals:
         signal.signal(number, handler)
 
     def _end(self, number: int, _frame: FrameType | None) -> None:
-        raise Ended(number)
+        # Once: what is being cleaned up then must not be interrupted by the signal's repetition.
+        if not self._ended:
+            self._ended = True
+            raise Ended(number)
 
     def _pass_on(self, number: int, _frame: FrameType | None) -> None:
         if number in {signal.SIGINT, signal.SIGTERM}:
             now = time.monotonic()
             self._asked = [when for when in self._asked if now - when < 5] + [now]
             if len(self._asked) >= _PATIENCE:
-                raise Ended(number)
-        if self._running is not None:
+                self._end(number, _frame)
+        if self._running is not None and not self._ended:
             self._running.signal(number)
 
     def _resize(self, _number: int, _frame: FrameType | None) -> None:

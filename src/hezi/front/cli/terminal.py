@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +50,10 @@ class RawTerminal:
         """Switch to raw mode; also after the process was stopped and continued, when the shell has set its own."""
         import termios
 
-        mode = termios.tcgetattr(self._descriptor)
+        try:
+            mode = termios.tcgetattr(self._descriptor)
+        except termios.error:
+            return  # a closed window sends SIGHUP and SIGCONT: the terminal is gone, the other signal ends us
         mode[0] &= ~(
             termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP | termios.INLCR | termios.IGNCR
             | termios.ICRNL | termios.IXON
@@ -73,7 +75,5 @@ class RawTerminal:
         try:
             # Drain: what the program wrote last must still be printed in its own mode.
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, saved)
-        except termios.error as error:
-            # The terminal went away (the window was closed); there is nobody to complain to.
-            if sys.flags.dev_mode:
-                sys.stderr.write(f"cannot restore the terminal: {error}\n")
+        except termios.error:
+            return  # the terminal went away (the window was closed); there is nobody to complain to
