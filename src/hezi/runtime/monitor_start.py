@@ -1,0 +1,162 @@
+"""Starting a container under a monitor, which goes on without its starter.
+
+    engine ── spawn(monitored=True) ──> interpreter ── fork ──> monitor       its own session, nobody's child
+       │                                  (ends)                  │ fork
+       └── "monitor" request, root, cgroup ──────────────────>    ├──> outer ── clone (CLONE_PARENT) ──> first process
+       <── started, or what failed ───────────────────────────    │     (ends)                            its child
+       <══ frames of hezi.runtime.protocol ═══════════════════    └── poll: streams, log, clients, timers, exit
+
+Use::
+
+    with spawn.spawn(monitored=True) as stage:          # early: the interpreter starts meanwhile
+        ...
+        held = monitor_start.start(stage, request)      # returns when the program runs
+    held.client                                         # a MonitorClient that has been there from the first byte on
+
+What the monitor needs of the host it is told; it opens no database and decides no policy. Its files:
+
+    root/containers/<id>/exit.json          ExitRecord as JSON; synced before anybody is told. Not with --rm
+    root/containers/<id>/<id>-json.log      docker's json-file format, rotated to .1 .2 (:mod:`hezi.runtime.jsonlog`)
+    runroot/containers/<id>/state.json      {"status", "pid", "start_time", "boot_id", "started_ns", "finished_ns",
+                                            "restart_count", "health", "paused", "exit_code", "oom_killed", "error",
+                                            "monitor_pid", "monitor_start_time"}; replaced as a whole
+    runroot/containers/<id>/monitor.sock    0600; :mod:`hezi.runtime.protocol`
+
+``status`` is created, running, paused, restarting, exited or removed; the last one is the marker that a container
+started with ``--rm`` has been taken away but for its row (and runroot directory), which is for the next command.
+``health`` is null or {"Status", "FailingStreak", "Log": [{"Start", "End", "ExitCode", "Output"}]}, as docker shows it.
+exit.json::
+
+    {"ExitCode", "Signal", "OOMKilled", "StartedAt", "FinishedAt" (RFC 3339), "started_ns", "finished_ns", "Error",
+     "restart_count", "stopped_by": "" | "stop" | "stop timeout" | "kill" | "monitor", "stop_signal", "health",
+     "evidence": {"oom_kills", "memory_limit", "memory_peak", "pids_refused", "pids_limit", "log": ["last lines"...]}}
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from hezi import errors
+
+if TYPE_CHECKING:
+    from hezi.linux.cgroup.manager import ContainerCgroup
+    from hezi.runtime.attach import MonitorClient
+    from hezi.runtime.plan import Plan
+    from hezi.runtime.spawn import Stage1
+
+
+class LogConfig(NamedTuple):
+    """Where the output goes.
+
+    :ivar driver: ``json-file``, ``local``, ``none`` or ``journald``.
+    :ivar path: the file of the first two.
+    :ivar max_size: bytes after which a new file is begun; 0 is no limit.
+    :ivar max_file: how many files there may be, the current one counted.
+    :ivar fields: what journald is to know beside the message: ("CONTAINER_NAME", ...).
+    """
+
+    driver: str = "json-file"
+    path: str = ""
+    max_size: int = 10_000_000
+    max_file: int = 3
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+class RestartPolicy(NamedTuple):
+    """``no``, ``on-failure``, ``always`` or ``unless-stopped``; ``most`` tries, 0 for no limit."""
+
+    name: str = "no"
+    most: int = 0
+
+
+class HealthConfig(NamedTuple):
+    """A health check; times in nanoseconds, 0 for docker's default (30 s, 30 s, 3, 0 s, 5 s).
+
+    :ivar plan: from :func:`hezi.runtime.exec.plan`: the test as it is executed in the container.
+    """
+
+    plan: Plan
+    interval: int = 0
+    timeout: int = 0
+    retries: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+
+
+class Remount(NamedTuple):
+    """The overlay to mount again when the container restarts: absolute paths, the topmost layer first."""
+
+    lower: tuple[str, ...]
+    upper: str
+    work: str
+    readonly: bool = False
+
+
+class MonitorRequest(NamedTuple):
+    """One container to start and to hold.
+
+    :ivar directory: root/containers/<id>, which exists; ``runtime_directory`` runroot/containers/<id>, made if needed.
+    :ivar plan: from :func:`hezi.runtime.plan.make`; with or without a terminal.
+    :ivar rootfs: detached mount of the root; the caller's, who closes it afterwards.
+    :ivar cgroup: made and limited already; from then on the monitor's to remove.
+    :ivar join_late: see :func:`hezi.runtime.box.start`.
+    :ivar stdin: keep a pipe for standard input (``-i``); ``stdin_once``: close it with the first client's input.
+    :ivar client: flags of HELLO for the caller's own connection; 0 for none: then ``Monitored.client`` only asks.
+    :ivar remount: without it there are no restarts.
+    :ivar stop_timeout: seconds until SIGKILL; -1 is never.
+    :ivar remove: ``--rm``: the directory, and ``remove_trees`` (anonymous volumes), go when it has ended.
+    :ivar events: a file to which a line of JSON is appended for each thing that happens; "" for none.
+    :ivar restart_count: of the container so far.
+    """
+
+    id: str
+    name: str
+    directory: str
+    runtime_directory: str
+    plan: Plan
+    rootfs: int
+    cgroup: ContainerCgroup | None = None
+    join_late: bool = False
+    stdin: bool = False
+    stdin_once: bool = False
+    client: int = 0
+    log: LogConfig = LogConfig()
+    restart: RestartPolicy = RestartPolicy()
+    remount: Remount | None = None
+    health: HealthConfig | None = None
+    stop_signal: int = 15
+    stop_timeout: float = 10
+    remove: bool = False
+    remove_trees: tuple[str, ...] = ()
+    events: str = ""
+    restart_count: int = 0
+
+
+class Monitored(NamedTuple):
+    """A container that runs, held by its monitor.
+
+    :ivar pid: of the first process, with its ``start_time`` in clock ticks since boot; ``monitor_pid`` alike.
+    :ivar started_ns: wall clock.
+    :ivar client: the caller's to close.
+    :ivar warnings: what the container goes without, for the user.
+    """
+
+    pid: int
+    start_time: int
+    monitor_pid: int
+    monitor_start_time: int
+    started_ns: int
+    client: MonitorClient
+    warnings: tuple[str, ...] = ()
+
+
+def start(stage: Stage1, request: MonitorRequest) -> Monitored:
+    """Start the program and return once it runs.
+
+    :param stage: from ``spawn(monitored=True)``; consumed.
+    :raises hezi.errors.Error: as :func:`hezi.runtime.box.start`; then nothing is left of it, the cgroup is the caller's
+        again.
+    """
+    stage.close()
+    message = f"{request.name} cannot be held by a monitor yet"
+    raise errors.Error(errors.UNSUPPORTED, message)
