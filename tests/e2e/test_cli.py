@@ -81,7 +81,7 @@ def test_images_and_rmi(hezi_env, pulled):
 def test_run_pulls_what_is_missing_and_says_so_on_standard_error(hezi_env, busybox_image):
     done = hezi_env.run("run", "--rm", busybox_image, "echo", "hello")
     assert (done.code, done.stdout) == (0, "hello\n")
-    assert done.stderr.startswith(f"hezi: Unable to find image '{busybox_image}' locally\n")
+    assert done.stderr.startswith(f"Unable to find image '{busybox_image}' locally\n")
     assert f"Status: Downloaded newer image for {busybox_image}" in done.stderr
     done = hezi_env.run("run", "--rm", "--network", "none", busybox_image, "echo", "hello")
     assert not done.stderr

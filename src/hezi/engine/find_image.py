@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hezi.engine.paths import Paths
     from hezi.engine.request import RunRequest
-    from hezi.engine.results import NoticeCallback, ProgressCallback
+    from hezi.engine.results import ProgressCallback
     from hezi.store.images import ImageStore
     from hezi.store.model import Image
 
@@ -19,7 +19,6 @@ def find(
     paths: Paths,
     store: ImageStore,
     request: RunRequest,
-    notice: NoticeCallback,
     progress: ProgressCallback | None,
 ) -> Image:
     """Return the image.
@@ -37,11 +36,11 @@ def find(
         raise errors.Error(errors.NOT_FOUND, text, hint="--pull never was given: pull it first, or leave that out")
     from hezi.engine import pull
 
-    if request.pull == "missing" and not request.quiet:
-        notice(f"Unable to find image '{_familiar(request.image)}' locally")
+    if request.pull == "missing" and not request.quiet and progress is not None:
+        progress(pull.step(f"Unable to find image '{_familiar(request.image)}' locally"))
     done = pull.pull(paths, request.image, platform=request.platform, progress=progress, store=store)
     if request.pull == "missing" and not request.quiet and progress is not None:
-        progress(pull.closing(done))
+        progress(pull.step(done.status))
     image = store.by_id(pull.image_id(done))
     if image is None:
         text = f"image {request.image} was removed while it was pulled"

@@ -76,9 +76,9 @@ def pull_all(
         )
 
 
-def closing(done: PulledImage) -> Progress:
-    """Return docker's last line of a pull, as a step."""
-    return Progress("", done.status)
+def step(text: str) -> Progress:
+    """Return a line about a pull as a whole, as a step of it."""
+    return Progress("", text)
 
 
 def image_id(done: PulledImage) -> Digest:

@@ -135,7 +135,7 @@ def start(paths: Paths, request: RunRequest, io: Streams, callbacks: Callbacks, 
     with ExitStack() as stack:
         store = _open_store(paths, stack)
         recover.sweep(paths, store.database)
-        image = find_image.find(paths, store, request, callbacks.tell, callbacks.progress)
+        image = find_image.find(paths, store, request, callbacks.progress)
         config = store.config(image.id)
         _check_platform(image, request, callbacks)
         container_id = ids.new_id()
@@ -330,7 +330,7 @@ def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[
     paths.make()
     with ExitStack() as stack:
         store = _open_store(paths, stack)
-        image = find_image.find(paths, store, request, callbacks.tell, callbacks.progress)
+        image = find_image.find(paths, store, request, callbacks.progress)
         case = prepare.open_case(request, store.config(image.id), ids.new_id(), ids.new_id)
         root_fd = store.driver.mount(Rootfs(store.chain_ids(image.id), readonly=True))
         stack.callback(os.close, root_fd)
