@@ -6,7 +6,7 @@ removed by whoever looks next.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from hezi._util.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

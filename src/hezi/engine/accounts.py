@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import NamedTuple
 
 from hezi import errors
+from hezi._util.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

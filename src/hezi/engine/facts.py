@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from hezi._util.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from hezi import errors
+from hezi._util.record import NamedTuple
 
 
 class DeviceAsk(NamedTuple):

@@ -5,9 +5,8 @@ Pure: nothing is opened or made here; whether a source exists is looked at when 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from hezi import errors
+from hezi._util.record import NamedTuple
 from hezi._util.size import parse_bytes
 from hezi.volume.names import check_name
 

@@ -15,9 +15,9 @@ Both are mode 0700: what is below is protected by that, whatever modes and setui
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from hezi import errors
+from hezi._util.record import NamedTuple
 
 DEFAULT_ROOT = "/var/lib/hezi"
 DEFAULT_RUNROOT = "/run/hezi"

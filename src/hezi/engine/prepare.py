@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from hezi import errors
+from hezi._util.record import NamedTuple
 from hezi.engine import accounts, devices, facts, runspec
 from hezi.runtime import plan as plans
 from hezi.spec import runtime as rt

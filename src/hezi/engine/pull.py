@@ -14,9 +14,9 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import ExitStack
-from typing import NamedTuple
 
 from hezi import errors
+from hezi._util.record import NamedTuple
 from hezi.engine.results import Progress, PulledImage
 from hezi.spec.digest import Digest
 from hezi.spec.image import chain_ids

@@ -12,10 +12,10 @@ The row comes before the directory and goes after it: whatever is killed whereve
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from hezi import errors
 from hezi._util import atomic, clock
+from hezi._util.record import NamedTuple
 from hezi.db import containers
 from hezi.db import images as image_rows
 from hezi.linux import pidfd

@@ -7,7 +7,7 @@ every front end accepts the same and refuses the same with the same words.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from hezi._util.record import NamedTuple
 
 
 class RunRequest(NamedTuple):

@@ -11,9 +11,8 @@ as whom, where, and which volumes; never devices, hooks, capabilities, sysctls o
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from hezi import errors
+from hezi._util.record import NamedTuple
 from hezi.engine import (
     defaults,
     modes,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from hezi import errors
+from hezi._util.record import NamedTuple
 from hezi.engine import defaults, parse_volume
 from hezi.spec import runtime as rt
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import NamedTuple
 
+from hezi._util.record import NamedTuple
 from hezi.image import compress, tarlayer
 from hezi.spec import image
 from hezi.spec.digest import Digest

@@ -6,9 +6,10 @@ attacker had put his own). gzip goes through ISA-L, which is two to three times 
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import cast
 
 from hezi import errors
+from hezi._util.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,9 +9,11 @@ Sources: POSIX.1-2017 pax, "ustar Interchange Format" and "pax Header Block"; GN
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from hezi import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 MAX_INT64 = 2**63 - 1
 # Beyond the year 30000 on either side; the file system clamps to what it can store.

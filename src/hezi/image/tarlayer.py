@@ -12,8 +12,8 @@ wait. What to do with an entry is decided elsewhere (hezi.store.unpack): names c
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
+from hezi._util.record import NamedTuple
 from hezi.image import tarfields
 from hezi.image.source import Source
 from hezi.image.tarfields import number, refuse

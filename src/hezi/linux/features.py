@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
 
+from hezi._util.record import NamedTuple
 from hezi.linux import abi, mount, mountinfo, namespaces
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

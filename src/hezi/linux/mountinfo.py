@@ -12,10 +12,11 @@ The fields of a mountinfo line (proc_pid_mountinfo(5))::
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
+from hezi._util.record import NamedTuple
 from hezi.linux import abi, fd, mount
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

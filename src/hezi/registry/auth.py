@@ -9,9 +9,9 @@ Source: distribution.github.io/distribution/spec/auth (token, oauth2).
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
 from urllib.parse import urlencode
 
+from hezi._util.record import NamedTuple
 from hezi.errors import INVALID, UNAUTHORIZED, UNAVAILABLE, Error
 from hezi.registry.connections import Answer, Request, Url
 from hezi.registry.credentials import Credential, CredentialSource, Secret, encode_basic

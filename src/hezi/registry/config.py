@@ -14,9 +14,13 @@ loopback interface, from which nobody can listen in. A key or value that is not 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple, NoReturn
 
+from hezi._util.record import NamedTuple
 from hezi.errors import INVALID, Error, from_os_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 DEFAULT_FILE = "/etc/hezi/registries.toml"
 DOCKER_CERTS = "/etc/docker/certs.d"

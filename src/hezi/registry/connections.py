@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from hezi import errors
+from hezi._util.record import NamedTuple
 from hezi.registry.config import HostPolicy, is_loopback, split_port
 from hezi.registry.proxy import proxy_for
 from hezi.spec.digest import shown

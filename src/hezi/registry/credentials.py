@@ -13,8 +13,8 @@ no credentials is no failure. Secrets are held in :class:`Secret`, which does no
 from __future__ import annotations
 
 import os
-from typing import NamedTuple, Protocol
 
+from hezi._util.record import NamedTuple, Protocol
 from hezi.errors import CORRUPT, INVALID, NOT_FOUND, UNAUTHORIZED, Error, from_os_error
 from hezi.spec.fields import Fields
 from hezi.spec.jsondoc import load_object

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from hezi._util.record import NamedTuple
 from hezi.errors import EXHAUSTED, INVALID, NOT_FOUND, UNAUTHORIZED, UNAVAILABLE, Error
 from hezi.registry.connections import Answer, ConnectionFault
 from hezi.spec import distribution

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from hezi._util.record import NamedTuple
 from hezi.errors import CORRUPT, NOT_FOUND, UNSUPPORTED, Error
 from hezi.spec.image import (
     MAX_CONFIG,

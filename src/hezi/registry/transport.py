@@ -11,8 +11,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from typing import NamedTuple
 
+from hezi._util.record import NamedTuple
 from hezi.errors import CANCELLED, INVALID, UNAVAILABLE, Error
 from hezi.registry.connections import Answer, ConnectionFault, Connections, Origin, Request, Url
 from hezi.spec.distribution import parse_retry_after

@@ -25,13 +25,14 @@ import _socket  # noqa: PLC2701 - the socket module imports selectors, enum and 
 import os
 import select
 import time
-from typing import TYPE_CHECKING, Any
 
 from hezi import errors
 from hezi.runtime import protocol
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Any
 
 _READ = 1 << 18
 _ANSWER_SECONDS = 30.0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import select
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hezi import errors
+from hezi._util.record import NamedTuple, Protocol
 from hezi.linux import pidfd
 from hezi.runtime import ops_process, ops_spaces, signals
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType

@@ -20,10 +20,9 @@ left to do. A program that outlives its caller goes on; when the monitor ends al
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from hezi import errors
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType

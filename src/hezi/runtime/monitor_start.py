@@ -34,10 +34,10 @@ exit.json::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from hezi import errors
+from hezi._util.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hezi.linux.cgroup.manager import ContainerCgroup
     from hezi.runtime.attach import MonitorClient

@@ -8,15 +8,16 @@ device for masks is the host's; the root is changed; then the process gives up, 
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
 
 from hezi import errors
+from hezi._util.record import NamedTuple
 from hezi.linux import caps, rlimits
 from hezi.runtime import ops, ops_mounts, ops_process, ops_spaces, plan_mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from hezi.linux.cgroup.view import Shown
     from hezi.spec.runtime import Process, Spec

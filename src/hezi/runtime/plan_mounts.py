@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from hezi import errors
+from hezi._util.record import NamedTuple
 from hezi.linux import mount
 from hezi.runtime import ops, ops_devices, ops_mounts, targets
 

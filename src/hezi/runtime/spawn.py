@@ -11,7 +11,6 @@ import fcntl
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import hezi
 from hezi import errors
@@ -19,6 +18,7 @@ from hezi.linux import pidfd
 from hezi.runtime import interpreter, signals
 from hezi.runtime.channel import Channel
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 

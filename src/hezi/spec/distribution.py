@@ -7,8 +7,7 @@ and answers "nothing usable" rather than guessing.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from hezi._util.record import NamedTuple
 from hezi.errors import CORRUPT, Error
 from hezi.spec.digest import shown
 from hezi.spec.fields import Fields

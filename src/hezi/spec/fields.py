@@ -6,11 +6,13 @@ an error that names the document and the field.
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from hezi.errors import CORRUPT, Error
 from hezi.spec.digest import Digest
 from hezi.spec.jsondoc import Json, kind_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 MAX_INT64 = 2**63 - 1
 MIN_INT64 = -(2**63)

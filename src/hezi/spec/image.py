@@ -7,8 +7,7 @@ promised, and refused when its own words point to another type (CVE-2021-41190):
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from hezi._util.record import NamedTuple
 from hezi.errors import CORRUPT, UNSUPPORTED, Error
 from hezi.spec.digest import Digest, shown
 from hezi.spec.fields import Fields

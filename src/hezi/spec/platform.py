@@ -7,8 +7,7 @@ its architecture run, and as a last resort the 32-bit architecture below it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from hezi._util.record import NamedTuple
 from hezi.errors import INVALID, Error
 from hezi.spec.digest import shown
 

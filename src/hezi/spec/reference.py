@@ -14,8 +14,7 @@ all the parsing ever will.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from hezi._util.record import NamedTuple
 from hezi.errors import INVALID, Error
 from hezi.spec.digest import Digest, shown
 

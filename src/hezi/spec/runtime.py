@@ -8,7 +8,11 @@ operations; :func:`to_json` gives the ``config.json`` that runc and crun accept.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from hezi._util.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 VERSION: Final = "1.2.0"
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from typing import NamedTuple
 
+from hezi._util.record import NamedTuple
 from hezi.db import images, layers, leases
 from hezi.spec.digest import Digest
 from hezi.store import lease, paths

@@ -15,9 +15,9 @@ the one the image config promises (its DiffID): before that nothing is shared wi
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
 
 from hezi import errors
+from hezi._util.record import NamedTuple
 from hezi.image import compress, tarlayer
 from hezi.image.compress import DEFAULT_BOUNDS, Bounds
 from hezi.image.tarlayer import DEFAULT_LIMITS, Limits, TarReader

@@ -7,10 +7,10 @@ is anonymous. A volume whose ``_data`` is there is complete: it is made under an
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from hezi import errors
 from hezi._util import atomic
+from hezi._util.record import NamedTuple
 from hezi.volume.names import check_name
 
 TYPE_CHECKING = False

@@ -9,17 +9,18 @@ cgroup2 in mountinfo, with /proc/self/cgroup to say which options of a v1 mount 
 from __future__ import annotations
 
 import os
-from typing import Literal, NamedTuple
 
+from hezi._util.record import NamedTuple
 from hezi.linux import mountinfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Literal
 
     from hezi.linux.mountinfo import MountEntry
 
-Kind = Literal["v1", "v2", "hybrid", "none"]
+    Kind = Literal["v1", "v2", "hybrid", "none"]
 
 
 class Hierarchy(NamedTuple):

@@ -17,8 +17,8 @@ import os
 import signal
 import time
 from contextlib import suppress
-from typing import NamedTuple, Protocol
 
+from hezi._util.record import NamedTuple, Protocol
 from hezi.linux import abi, fd, pidfd
 from hezi.linux.cgroup import group as groups
 from hezi.linux.cgroup.controllers import devices, freezer, memory, pids

@@ -9,7 +9,8 @@ Mounted by type in the container's own cgroup namespace, each shows the containe
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from hezi._util.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ here first, with a reason.
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+
+from hezi._util.record import NamedTuple
 
 # Instruction codes: linux/bpf_common.h. Only what a seccomp filter may use and this compiler needs.
 LD_ABS = 0x20  # BPF_LD | BPF_W | BPF_ABS

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import stat
 from _blake2 import blake2b  # noqa: PLC2701 - what hashlib.blake2b is, without the 3 ms of loading OpenSSL
-from typing import NamedTuple
 
 from hezi._util import atomic
+from hezi._util.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ C library takes EPERM from a call it merely tried for an answer.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from hezi._util.record import NamedTuple
 from hezi.linux.seccomp import actions, bpf, tables
 from hezi.linux.seccomp.profile import Condition
 

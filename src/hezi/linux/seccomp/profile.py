@@ -17,14 +17,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple
 
+from hezi._util.record import NamedTuple
 from hezi.errors import INVALID, UNSUPPORTED, Error
 from hezi.linux.seccomp import actions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import Any
 
 MAX_BYTES = 1 << 20
 EPERM = 1

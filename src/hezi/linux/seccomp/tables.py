@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import NamedTuple
+
+from hezi._util.record import NamedTuple
 
 
 class Arch(NamedTuple):

@@ -23,7 +23,7 @@ Every driver passes tests/support/snapshot_suite.py.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from hezi._util.record import NamedTuple, Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from hezi._util.record import NamedTuple
 from hezi.front.cli.template import gofmt, gojson
 from hezi.front.cli.template.compare import equal, less
 from hezi.front.cli.template.errors import MAX_OUTPUT, refuse

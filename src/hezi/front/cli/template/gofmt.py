@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import NamedTuple
 
+from hezi._util.record import NamedTuple
 from hezi.front.cli.template.lexer import quote
 from hezi.front.cli.template.values import Char, Duration, Missing, NilPointer, Record, Struct, Time, go_type
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from hezi._util.record import NamedTuple
 
 
 class Dot(NamedTuple):

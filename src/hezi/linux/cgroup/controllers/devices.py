@@ -7,8 +7,7 @@ that a list of rules means the same on either and what the kernel holds can be c
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
-
+from hezi._util.record import NamedTuple, Protocol
 from hezi.linux import abi
 from hezi.linux.cgroup import ebpf
 
