@@ -15,7 +15,7 @@ import pytest
 
 from hezi import errors
 from hezi._util import atomic
-from hezi.image import build, tarlayer
+from hezi.image import build, tarlayer, tarwrite
 from hezi.image.build import FileSpec, directory, symlink
 from hezi.image.tarlayer import TarReader
 from hezi.store.tree import Tree
@@ -277,7 +277,7 @@ def test_what_legal_images_do(place: Place) -> None:
 
 def test_sparse_files_keep_their_holes(place: Place) -> None:
     records = b"".join(
-        build._record(key, value)
+        tarwrite.record(key, value)
         for key, value in ((b"GNU.sparse.size", b"104857600"), (b"GNU.sparse.map", b"0,3,52428800,2"))
     )
     root = place.unpack(build.layer([FileSpec(b"x", 0x78, records), FileSpec(b"f", data=b"abcde")]))

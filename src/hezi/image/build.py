@@ -9,7 +9,7 @@ import os
 import stat
 
 from hezi._util.record import NamedTuple
-from hezi.image import compress, tarlayer
+from hezi.image import compress, tarlayer, tarwrite
 from hezi.spec import image
 from hezi.spec.digest import Digest
 from hezi.spec.image import Descriptor
@@ -59,7 +59,7 @@ def layer(files: Iterable[FileSpec]) -> bytes:
     parts: list[bytes] = []
     for spec in files:
         parts.extend(_member(spec))
-    parts.append(bytes(1024))
+    parts.append(tarwrite.END)
     return b"".join(parts)
 
 
@@ -121,79 +121,19 @@ def _from_file(root: bytes, name: bytes, seen: dict[tuple[int, int], bytes]) -> 
 
 
 def _member(spec: FileSpec) -> list[bytes]:
-    name = spec.name + b"/" if spec.kind == tarlayer.DIRECTORY and not spec.name.endswith(b"/") else spec.name
-    seconds, fraction = divmod(spec.mtime_ns, 1_000_000_000)
-    records: list[tuple[bytes, bytes]] = [(b"SCHILY.xattr." + key, value) for key, value in spec.xattrs]
-    prefix, short = _split(name)
-    if not short:
-        records.append((b"path", name))
-        short = name[:100]
-    if len(spec.target) > 100:
-        records.append((b"linkpath", spec.target))
-    if fraction or not 0 <= seconds < 1 << 33:
-        # The PAX time is a decimal number: the fraction counts away from zero.
-        sign, positive = (b"-", -spec.mtime_ns) if spec.mtime_ns < 0 else (b"", spec.mtime_ns)
-        text = b"%s%d.%09d" % (sign, positive // 1_000_000_000, positive % 1_000_000_000)
-        records.append((b"mtime", text.rstrip(b"0").rstrip(b".")))
-    for key, value in ((b"uid", spec.uid), (b"gid", spec.gid)):
-        if value >= 1 << 21:
-            records.append((key, b"%d" % value))
-    if len(spec.data) >= 1 << 33:
-        records.append((b"size", b"%d" % len(spec.data)))
-    parts: list[bytes] = []
-    if records:
-        pax = b"".join(_record(key, value) for key, value in sorted(records))
-        extension = FileSpec(b"PaxHeaders/" + os.path.basename(spec.name)[:80], 0x78, pax)
-        parts += [_header(extension, b"", extension.name, 0), pax, bytes(-len(pax) % 512)]
-    parts += [_header(spec, prefix, short, seconds), spec.data, bytes(-len(spec.data) % 512)]
-    return parts
-
-
-def _split(name: bytes) -> tuple[bytes, bytes]:
-    """The prefix and name fields; an empty name when it does not fit."""
-    if len(name) <= 100:
-        return b"", name
-    cut = name.rfind(b"/", 0, min(156, len(name) - 1))
-    if cut > 0 and len(name) - cut - 1 <= 100:
-        return name[:cut], name[cut + 1 :]
-    return b"", b""
-
-
-def _record(key: bytes, value: bytes) -> bytes:
-    rest = len(key) + len(value) + 3
-    size = rest + len(str(rest))
-    size = rest + len(str(size))
-    return b"%d %s=%s\n" % (size, key, value)
-
-
-def _octal(value: int, width: int) -> bytes:
-    # What does not fit is said by a PAX record; the field then holds zero.
-    digits = b"%0*o" % (width - 1, value) if value >= 0 else b""
-    return (digits if 0 < len(digits) < width else b"0" * (width - 1)) + b"\0"
-
-
-def _header(spec: FileSpec, prefix: bytes, name: bytes, seconds: int) -> bytes:
-    with_data = spec.kind in {tarlayer.REGULAR, 0x78}
-    head = b"".join(
-        (
-            name.ljust(100, b"\0"),
-            _octal(spec.mode, 8),
-            _octal(spec.uid, 8),
-            _octal(spec.gid, 8),
-            _octal(len(spec.data) if with_data else 0, 12),
-            _octal(seconds, 12),
-            b" " * 8,
-            bytes((spec.kind,)),
-            spec.target[:100].ljust(100, b"\0"),
-            b"ustar\x0000",
-            bytes(64),
-            _octal(spec.device[0], 8),
-            _octal(spec.device[1], 8),
-            prefix.ljust(155, b"\0"),
-            bytes(12),
-        )
+    member = tarwrite.Member(
+        spec.name,
+        spec.kind,
+        spec.mode,
+        spec.uid,
+        spec.gid,
+        len(spec.data),
+        spec.mtime_ns,
+        spec.target,
+        spec.device,
+        spec.xattrs,
     )
-    return head[:148] + b"%06o\0 " % sum(head) + head[156:]
+    return [tarwrite.header(member), spec.data, bytes(-len(spec.data) % 512)]
 
 
 class BuiltImage(NamedTuple):

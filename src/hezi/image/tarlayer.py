@@ -21,8 +21,16 @@ from hezi.image.tarfields import number, refuse
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Protocol
 
     from hezi.image.tarfields import SparseMap
+
+    class EntrySource(Protocol):
+        """Entries, each followed by its data: an archive, or a tree that is walked."""
+
+        def __iter__(self) -> Iterator[Entry]: ...
+        def data(self) -> Iterator[bytes | memoryview]: ...
+
 
 # Entry.kind: the type flags of the header, as numbers.
 REGULAR = 0x30

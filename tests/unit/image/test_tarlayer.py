@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from hezi import errors
-from hezi.image import build, tarlayer
+from hezi.image import build, tarlayer, tarwrite
 from hezi.image.build import FileSpec
 from hezi.image.tarlayer import Entry, Limits, TarReader
 
@@ -115,7 +115,7 @@ def test_global_headers_are_read_and_do_not_apply() -> None:
 
 
 def sparse_member(*, pax: list[tuple[bytes, bytes]], data: bytes) -> bytes:
-    records = b"".join(build._record(key, value) for key, value in pax)
+    records = b"".join(tarwrite.record(key, value) for key, value in pax)
     extension = FileSpec(b"x", 0x78, records)
     return build.layer([extension, FileSpec(b"GNUSparseFile.0/f", data=data)])
 

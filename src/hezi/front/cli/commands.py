@@ -10,9 +10,11 @@ BUILT = {
     "rmi": ("rmi", "Common Commands", "Remove one or more images"),
     "version": ("version", "Common Commands", "Show the versions of hezi, Python and the kernel"),
     "info": ("info", "Common Commands", "Show what the machine offers and what hezi uses"),
+    "cp": ("cp", "Commands", "Copy files between a container and the host"),
     "completion": ("completion", "Commands", "Print the completion script for a shell"),
     "help": ("help", "Commands", "Show help for a command"),
     "container run": ("run", "", "Run a program in a new container"),
+    "container cp": ("cp", "", "Copy files between a container and the host"),
     "image pull": ("pull", "", "Get an image from a registry"),
     "image ls": ("images", "", "List images"),
     "image rm": ("rmi", "", "Remove one or more images"),
@@ -63,9 +65,9 @@ NO_TRUST = "hezi does no Notary signing; images are verified by digest"
 # reason -> {group: names}; the group "" holds the names without one
 PLANNED = {
     CONTAINERS: {
-        "": "attach commit cp create diff events exec export inspect kill logs pause port ps rename restart rm start"
+        "": "attach commit create diff events exec export inspect kill logs pause port ps rename restart rm start"
         " stats stop top unpause update wait",
-        "container": "attach commit cp create diff exec export inspect kill logs ls pause port prune rename restart rm"
+        "container": "attach commit create diff exec export inspect kill logs ls pause port prune rename restart rm"
         " start stats stop top unpause update wait",
         "system": "events",
         "volume": "create inspect ls list prune rm remove update",

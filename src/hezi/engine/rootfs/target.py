@@ -1,0 +1,201 @@
+"""Which container is meant, and its root directory as a descriptor.
+
+    runs      /proc/PID/root of its first process, reached through a descriptor of /proc/PID: once that is open, and
+              the process in it has the right start time, the number cannot pass to another process unseen. It is the
+              view from inside: volumes, binds and tmpfs are there.
+    stopped   its layers and changes, mounted detached: seen by no other process, gone with the descriptor. Volumes and
+              binds are put in their places where the kernel can do that to a detached mount (Linux 6.15).
+
+The caller stays outside: nothing is entered, every path is resolved with :func:`hezi.linux.fd.open_in_root`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+
+from hezi import errors
+from hezi._util.record import NamedTuple
+from hezi.db import containers
+from hezi.linux import fd as linux_fd
+from hezi.linux import pidfd, procfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from hezi.db.containers import ContainerRow
+    from hezi.engine.paths import Paths
+    from hezi.spec.digest import Digest
+    from hezi.store.images import ImageStore
+
+_DIRECTORY = linux_fd.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_HEX = frozenset("0123456789abcdef")
+_MAX_DOCUMENT = 16 << 20
+
+
+class Process(NamedTuple):
+    """The first process of a running container."""
+
+    pid: int
+    start_time: int
+    boot_id: str
+
+
+def find(store: ImageStore, text: str) -> ContainerRow:
+    """Return the container a user means: its name, its id, or the beginning of its id, in this order.
+
+    :raises errors.Error: NOT_FOUND; INVALID: several ids begin so.
+    """
+    wanted = text.removeprefix("/")
+    with store.database.read() as connection:
+        row = containers.by_name(connection, wanted) or containers.get(connection, wanted)
+        if row is not None:
+            return row
+        found = containers.by_prefix(connection, wanted) if wanted and _HEX.issuperset(wanted) else []
+        if len(found) > 1:
+            raise errors.Error(errors.INVALID, f"Multiple IDs found with provided prefix: {wanted}")
+        row = containers.get(connection, found[0]) if found else None
+    if row is None:
+        raise errors.Error(errors.NOT_FOUND, f"No such container: {text}")
+    return row
+
+
+def process_of(paths: Paths, row: ContainerRow) -> Process | None:
+    """Return the container's first process as far as it is known; whether it still lives is not said."""
+    state = _document(f"{paths.runroot}/containers/{row.id}/state.json")
+    if state is not None:
+        pid, start_time, boot_id = state.get("pid"), state.get("start_time"), state.get("boot_id")
+        if isinstance(pid, int) and isinstance(start_time, int) and isinstance(boot_id, str) and pid > 0:
+            return Process(pid, start_time, boot_id)
+        return None
+    if row.state == containers.RUNNING and row.pid > 0:
+        return Process(row.pid, row.start_time, row.boot_id)
+    return None
+
+
+def runtime_document(paths: Paths, row: ContainerRow) -> dict[str, object]:
+    """Return the OCI runtime specification that is kept of the container; empty when there is none."""
+    for name in ("spec.json", "config.json"):
+        found = _document(f"{paths.containers}/{row.id}/{name}")
+        if found is not None and "ociVersion" in found:
+            return found
+    return {}
+
+
+def _document(path: str) -> dict[str, object] | None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            found = json.loads(file.read(_MAX_DOCUMENT))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _open_process(process: Process) -> int:
+    """Open /proc/PID of exactly this process; -1 when it is gone."""
+    if process.boot_id != pidfd.boot_id():
+        return -1
+    proc = procfs.open_private()
+    try:
+        fd = os.open(str(process.pid), _DIRECTORY, dir_fd=proc)
+    except OSError:
+        return -1
+    finally:
+        os.close(proc)
+    try:
+        # Read through the open directory: it stays this process's, whatever becomes of the number.
+        if pidfd.start_time(".", fd) == process.start_time:
+            return fd
+    except OSError:
+        pass  # it has just ended
+    os.close(fd)
+    return -1
+
+
+def running_root(paths: Paths, row: ContainerRow) -> int:
+    """Open the root directory of a running container, as its first process has it; -1 when it does not run."""
+    process = process_of(paths, row)
+    if process is None:
+        return -1
+    directory = _open_process(process)
+    if directory < 0:
+        return -1
+    try:
+        return os.open("root", _DIRECTORY, dir_fd=directory)
+    except OSError as error:
+        if error.errno in {2, 3}:  # ENOENT, ESRCH: it is ending
+            return -1
+        doing = "cannot open the container's root"
+        raise errors.from_os_error(doing, error) from error
+    finally:
+        os.close(directory)
+
+
+def container_root(paths: Paths, store: ImageStore, row: ContainerRow, stack: ExitStack) -> int:
+    """Return a descriptor of the container's root directory, for reading and writing; ``stack`` closes it.
+
+    :raises errors.Error: the container runs and its root cannot be opened, or it cannot be mounted.
+    """
+    from hezi.store.snapshot.base import Rootfs
+
+    fd = running_root(paths, row)
+    if fd < 0:
+        directory = f"{paths.containers}/{row.id}"
+        rootfs = Rootfs(layers_of(store, row), f"{directory}/upper", f"{directory}/work")
+        fd = store.driver.mount(rootfs)
+        stack.callback(os.close, fd)
+        _mount_sources(paths, row, fd)
+        return fd
+    stack.callback(os.close, fd)
+    return fd
+
+
+_LAYERS = """SELECT l.chain_id, l.parent FROM container_layers c JOIN layers l ON l.chain_id = c.chain_id
+    WHERE c.container_id = ?"""
+
+
+def layers_of(store: ImageStore, row: ContainerRow) -> tuple[Digest, ...]:
+    """Return the layers that a container stands on, lowest first, even when its image is gone."""
+    from hezi.spec.digest import Digest
+
+    with store.database.read() as connection:
+        above = {parent: chain_id for chain_id, parent in connection.execute(_LAYERS, (row.id,))}
+    found: list[Digest] = []
+    at = ""
+    while at in above and len(found) < len(above):
+        at = above[at]
+        found.append(Digest(at))
+    return tuple(found)
+
+
+def is_read_only(paths: Paths, row: ContainerRow) -> bool:
+    """Say whether the container's root is mounted read-only (``--read-only``)."""
+    root = runtime_document(paths, row).get("root")
+    return isinstance(root, dict) and bool(root.get("readonly"))
+
+
+def _mount_sources(paths: Paths, row: ContainerRow, root_fd: int) -> None:
+    """Put volumes and binds in their places below a detached mount, as far as the kernel does that."""
+    from hezi.linux import mount
+
+    mounts = runtime_document(paths, row).get("mounts")
+    own = f"{paths.containers}/{row.id}/"
+    for one in mounts if isinstance(mounts, list) else ():
+        source, destination = str(one.get("source", "")), str(one.get("destination", ""))
+        if one.get("type") != "bind" or not source.startswith("/") or source.startswith(own):
+            continue
+        with suppress(OSError):  # before Linux 6.15, or a source that is gone
+            tree = mount.open_tree(mount.AT_FDCWD, source, mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE)
+            try:
+                target = linux_fd.open_in_root(root_fd, destination, linux_fd.O_PATH)
+                try:
+                    if "ro" in one.get("options", ()):
+                        mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, set=mount.MOUNT_ATTR_RDONLY)
+                    mount.move_mount(tree, "", target, "")
+                finally:
+                    os.close(target)
+            finally:
+                os.close(tree)
