@@ -4,13 +4,19 @@ Two readers must never see two documents in the same bytes, and no document may 
 with :func:`json.loads` this refuses: more bytes than ``limit``, deeper nesting than ``depth``, bytes that are not
 UTF-8 (and a byte order mark), duplicate keys, NaN and the infinities, lone surrogates, numbers of thousands of digits.
 Nothing but :class:`hezi.errors.Error` comes out of it: not :class:`RecursionError`, not :class:`ValueError`.
+
+The work is done by the C half of the ``json`` module. Its Python half compiles regular expressions for the case that
+there is no C, which every start of a container would pay for (docs/adr/0003).
 """
 
 from __future__ import annotations
 
-from json import JSONDecoder
-
 from hezi.errors import CORRUPT, Error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn
 
 MAX_DEPTH = 64
 _MAX_NUMBER = 400  # characters; the longest useful one is a 64-bit integer
@@ -29,7 +35,7 @@ def loads(raw: bytes, *, limit: int, depth: int = MAX_DEPTH, what: str = "docume
     if len(raw) > limit:
         raise _corrupt(what, f"it has {len(raw)} bytes, the limit is {limit}")
     try:
-        value: Json = _DECODER.decode(raw.decode("utf-8"))
+        value = _decode(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise _corrupt(what, f"invalid UTF-8 at byte {error.start}") from None
     except RecursionError:
@@ -50,10 +56,7 @@ def load_object(raw: bytes, *, limit: int, depth: int = MAX_DEPTH, what: str = "
 
 def dumps(value: Json) -> bytes:
     """Encode compactly and reproducibly: UTF-8, no spaces, keys in the order given."""
-    from json import JSONEncoder
-
-    encoder = JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"))
-    return encoder.encode(value).encode("utf-8")
+    return "".join(_encoder()(value, 0)).encode("utf-8")
 
 
 def kind_of(value: Json) -> str:
@@ -101,7 +104,69 @@ def _constant(text: str) -> Json:
     raise ValueError(message)
 
 
-_DECODER = JSONDecoder(object_pairs_hook=_unique, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+class _Rules:
+    """What the scanner asks its decoder for."""
+
+    strict = True
+    array_hook = None  # Python 3.15
+    object_hook = None
+    object_pairs_hook = staticmethod(_unique)
+    parse_int = staticmethod(_integer)
+    parse_float = staticmethod(_float)
+    parse_constant = staticmethod(_constant)
+
+
+def _scanner() -> Callable[[str, int], tuple[Json, int]]:
+    try:
+        from _json import make_scanner  # noqa: PLC2701 - see above
+
+        rules: Any = _Rules  # to the stubs only a scanner is one
+        return make_scanner(rules)
+    except (ImportError, AttributeError):  # a Python with other insides
+        from json import JSONDecoder
+
+        decoder = JSONDecoder(
+            object_pairs_hook=_unique, parse_int=_integer, parse_float=_float, parse_constant=_constant
+        )
+        return decoder.raw_decode
+
+
+def _encoder() -> Callable[[Json, int], Iterable[str]]:
+    try:
+        from _json import encode_basestring, make_encoder  # noqa: PLC2701 - see above
+
+        return make_encoder(None, _refuse, encode_basestring, None, ":", ",", False, False, False)
+    except (ImportError, TypeError):  # a Python with other insides
+        from json import JSONEncoder
+
+        encoder = JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"))
+        return lambda value, _level: encoder.iterencode(value)
+
+
+def _refuse(value: object) -> NoReturn:
+    message = f"{type(value).__name__} is not JSON"
+    raise TypeError(message)
+
+
+_scan = _scanner()
+_SPACE = " \t\n\r"
+
+
+def _decode(text: str) -> Json:
+    """Parse one value with nothing but white space around it.
+
+    :raises ValueError: with the texts of :class:`json.JSONDecodeError`.
+    """
+    try:
+        value, end = _scan(text, len(text) - len(text.lstrip(_SPACE)))
+        if not text[end:].strip(_SPACE):
+            return value
+        why, where = "Extra data", len(text) - len(text[end:].lstrip(_SPACE))
+    except StopIteration as stop:
+        why, where = "Expecting value", stop.value
+    from json import JSONDecodeError
+
+    raise JSONDecodeError(why, text, where)
 
 
 def _check(value: Json, depth: int, what: str, *, surrogates: bool) -> None:

@@ -53,7 +53,7 @@ def test_opening_again_asks_one_question(database: Database) -> None:
         return connection
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite3, "connect", traced)
+        patch.setattr("hezi.db.connection.sqlite3.connect", traced)
         Database(database.path).close()
     # The other two set something in this connection's memory.
     assert statements == ["PRAGMA user_version", "PRAGMA foreign_keys=ON", "PRAGMA synchronous=NORMAL"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 
 import pytest
 from hypothesis import given
@@ -103,3 +105,65 @@ def test_object_only() -> None:
     with pytest.raises(Error) as caught:
         jsondoc.load_object(b"[]", limit=10, what="manifest")
     assert caught.value.message == "invalid manifest: it is an array, not an object"
+
+
+DOCUMENTS = [
+    b' \n{"a": [1, -2.5e3, true, null, "\\u00e9x"]} \t\r\n',
+    b'"s"',
+    b"3",
+    b"",
+    b" ",
+    b" x",
+    b"[1,]",
+    b"{} {}",
+    b"[1]\n  2",
+    b"{'a': 1}",
+    b'{"a": 1, "a": 2}',
+    b"NaN",
+    b"1e999",
+    b'"\x01"',
+    b"\xef\xbb\xbf{}",
+    b'{"a" 1}',
+    b"[",
+    b'\n\n "',
+    b"-",
+    b"01",
+]
+
+
+@pytest.mark.parametrize("raw", DOCUMENTS)
+def test_another_python_reads_the_same(raw: bytes, monkeypatch: pytest.MonkeyPatch):
+    def read() -> tuple[bool, object]:
+        try:
+            return True, jsondoc.loads(raw, limit=100)
+        except Error as error:
+            return False, str(error)
+
+    expected = read()
+    monkeypatch.setitem(sys.modules, "_json", None)
+    monkeypatch.setattr(jsondoc, "_scan", jsondoc._scanner())
+    assert read() == expected
+
+
+@pytest.mark.parametrize("raw", DOCUMENTS)
+def test_an_error_has_the_place_that_json_gives(raw: bytes):
+    try:
+        json.loads(raw)
+    except json.JSONDecodeError as error:
+        if "BOM" not in str(error):
+            with pytest.raises(Error, match=re.escape(str(error))):
+                jsondoc.loads(raw, limit=100)
+    else:
+        return
+
+
+def test_writing_is_the_same_in_another_python(monkeypatch: pytest.MonkeyPatch):
+    value = {"a": [1, 2.5, True, None, 'é"\n\x01'], "b": {}, "c": []}
+    expected = jsondoc.dumps(value)
+    assert json.loads(expected) == value
+    assert b" " not in expected
+    for wrong in ({"a": float("nan")}, {"a": object()}):
+        with pytest.raises((ValueError, TypeError)):
+            jsondoc.dumps(wrong)
+    monkeypatch.setitem(sys.modules, "_json", None)
+    assert jsondoc.dumps(value) == expected

@@ -133,7 +133,6 @@ def test_a_class_may_inherit_from_a_record():
 def test_a_field_may_hide_a_method_of_tuple():
     assert Plain(3).count == PlainTheirs(3).count == 3
     assert Plain.__doc__ == "Plain(count)"
-    assert PlainTheirs.__doc__ == "PlainTheirs(count)"
 
 
 @pytest.mark.parametrize("fields", [0, 60])

@@ -6,7 +6,7 @@ the container is stopped, the terminal given back, and hezi ends as if by that s
 
 from __future__ import annotations
 
-import signal
+import _signal as signal  # type: ignore[import-not-found]  # noqa: PLC2701 - the other half imports enum, 2 ms
 import time
 
 TYPE_CHECKING = False

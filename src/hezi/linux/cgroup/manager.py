@@ -14,7 +14,6 @@ The parent (``/hezi``) is made on the way and stays: removing it would race with
 from __future__ import annotations
 
 import os
-import signal
 import time
 from contextlib import suppress
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from hezi.linux.cgroup.layout import Hierarchy, Layout
 
 _EBUSY, _EINVAL, _ENOENT, _EEXIST, _ETIMEDOUT, _EOPNOTSUPP = 16, 22, 2, 17, 110, 95
+_SIGKILL = 9
 _ESRCH = 3
 _MAGIC = {1: 0x27E0EB, 2: abi.CGROUP2_SUPER_MAGIC}  # linux/magic.h
 _PATH_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -253,7 +253,7 @@ def _kill(pid: int, group: Group) -> None:
         # With the handle open the number cannot be given out again: if it still stands there it is the one meant.
         if pid in group.pids():
             with suppress(ProcessLookupError):
-                pidfd.pidfd_send_signal(handle, signal.SIGKILL)
+                pidfd.pidfd_send_signal(handle, _SIGKILL)
     finally:
         os.close(handle)
 
