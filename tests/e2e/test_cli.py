@@ -82,7 +82,9 @@ def test_run_pulls_what_is_missing_and_says_so_on_standard_error(hezi_env, busyb
     done = hezi_env.run("run", "--rm", busybox_image, "echo", "hello")
     assert (done.code, done.stdout) == (0, "hello\n")
     assert done.stderr.startswith(f"Unable to find image '{busybox_image}' locally\n")
-    assert f"Status: Downloaded newer image for {busybox_image}" in done.stderr
+    assert re.search(
+        f"\\nDigest: sha256:[0-9a-f]{{64}}\\nStatus: Downloaded newer image for {busybox_image}\\n", done.stderr
+    )
     done = hezi_env.run("run", "--rm", "--network", "none", busybox_image, "echo", "hello")
     assert not done.stderr
 

@@ -40,6 +40,7 @@ def find(
         progress(pull.step(f"Unable to find image '{_familiar(request.image)}' locally"))
     done = pull.pull(paths, request.image, platform=request.platform, progress=progress, store=store)
     if request.pull == "missing" and not request.quiet and progress is not None:
+        progress(pull.step(f"Digest: {done.digest}"))
         progress(pull.step(done.status))
     image = store.by_id(pull.image_id(done))
     if image is None:
