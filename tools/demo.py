@@ -12,7 +12,6 @@ Everything happens below one temporary directory, which is removed at the end, a
 from __future__ import annotations
 
 import contextlib
-import gzip
 import io
 import os
 import shlex
@@ -27,6 +26,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "src")]
 
+from hezi.image.build import BuiltImage  # noqa: E402 - the path above finds it
 from tests.support import registry  # noqa: E402 - the path above finds it
 from tests.support.needs import find_tool  # noqa: E402
 
@@ -91,7 +91,7 @@ def registry_with_busybox(directory: Path) -> Iterator[str]:
     try:
         with registry.running(directory / "registry") as server:
             reference = f"{server.host}/library/busybox:latest"
-            push(server.host, *make_image())
+            push(server.host, make_image())
             say(f"pushed {reference}, made of busybox-static")
             yield reference
     except RuntimeError as error:
@@ -121,10 +121,11 @@ def install(*packages: str) -> None:
         )
 
 
-def make_image() -> tuple[bytes, list[bytes]]:
-    """Return an image config and compressed layers of a busybox, made by hezi's image code."""
+def make_image() -> BuiltImage:
+    """Make an image of busybox with hezi's image code."""
+    from hezi._util import clock
     from hezi.image import build
-    from hezi.spec import digest, image
+    from hezi.spec import image, platform
 
     program = Path(find_tool("busybox") or "/bin/busybox").read_bytes()
     files = [build.directory(name) for name in (b"bin", b"dev", b"etc", b"proc", b"root", b"sys")]
@@ -133,36 +134,23 @@ def make_image() -> tuple[bytes, list[bytes]]:
     files.extend(build.symlink(b"bin/" + name.encode(), b"busybox") for name in APPLETS)
     files.append(build.FileSpec(b"etc/passwd", data=b"root:x:0:0:root:/root:/bin/sh\n"))
     files.append(build.FileSpec(b"etc/group", data=b"root:x:0:\n"))
-    tar = build.layer(files)
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
-    config = image.ImageConfig(
-        raw=b"",
-        architecture=machine,
-        os="linux",
-        variant=None,
-        created="",
-        config=image.ContainerConfig(cmd=("/bin/sh",), env=("PATH=/bin",)),
-        diff_ids=(digest.Digest.of(tar),),
-    )
-    return image.encode_config(config), [gzip.compress(tar, mtime=0)]
+    config = image.ContainerConfig(cmd=("/bin/sh",), env=("PATH=/bin",))
+    machine = platform.host_platform(os.uname().machine)
+    return build.build_image([files], config, machine, created=clock.rfc3339(clock.now_ns()))
 
 
-def push(host: str, config: bytes, layers: list[bytes]) -> None:
+def push(host: str, built: BuiltImage) -> None:
     """Push the image as ``library/busybox:latest`` with hezi's registry client."""
     from hezi.registry.client import RegistryClient
     from hezi.registry.config import host_policy
     from hezi.registry.credentials import Anonymous
-    from hezi.spec import digest, image
+    from hezi.spec import image
 
     client = RegistryClient(host, policy=host_policy(host), credentials=Anonymous(), user_agent="hezi-demo")
     with contextlib.closing(client):
-        descriptors = []
-        for media_type, data in [(image.OCI_CONFIG, config), *((image.OCI_LAYER_GZIP, layer) for layer in layers)]:
-            name = digest.Digest.of(data)
-            client.push_blob("library/busybox", name, len(data), io.BytesIO(data))
-            descriptors.append(image.Descriptor(media_type, name, len(data)))
-        manifest = image.encode_manifest(descriptors[0], tuple(descriptors[1:]))
-        client.push_manifest("library/busybox", "latest", image.OCI_MANIFEST, manifest)
+        for descriptor, data in built.blobs:
+            client.push_blob("library/busybox", descriptor.digest, descriptor.size, io.BytesIO(data))
+        client.push_manifest("library/busybox", "latest", image.OCI_MANIFEST, built.manifest_raw)
 
 
 @contextlib.contextmanager
