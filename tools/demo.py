@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,7 +124,6 @@ def install(*packages: str) -> None:
 
 def make_image() -> BuiltImage:
     """Make an image of busybox with hezi's image code."""
-    from hezi._util import clock
     from hezi.image import build
     from hezi.spec import image, platform
 
@@ -136,7 +136,7 @@ def make_image() -> BuiltImage:
     files.append(build.FileSpec(b"etc/group", data=b"root:x:0:\n"))
     config = image.ContainerConfig(cmd=("/bin/sh",), env=("PATH=/bin",))
     machine = platform.host_platform(os.uname().machine)
-    return build.build_image([files], config, machine, created=clock.rfc3339(clock.now_ns()))
+    return build.build_image([files], config, machine, created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
 
 
 def push(host: str, built: BuiltImage) -> None:
