@@ -51,3 +51,27 @@ def _split_zone(text: str) -> tuple[str, int]:
             hours, _, minutes = zone.partition(":")
             return clock, factor * (int(hours) * 3600 + int(minutes or "0") * 60)
     return text, 0
+
+
+_MINUTE, _HOUR = 60, 3600
+
+
+def span(nanoseconds: int) -> str:
+    """Format a span of time as docker does: ``Less than a second``, ``About an hour``, ``2 weeks``."""
+    seconds = max(nanoseconds, 0) / 1e9
+    hours = int(seconds / _HOUR + 0.5)
+    if seconds < 1:
+        return "Less than a second"
+    if seconds < _MINUTE:
+        return "1 second" if int(seconds) == 1 else f"{int(seconds)} seconds"
+    if seconds < _HOUR:
+        return "About a minute" if seconds < 2 * _MINUTE else f"{int(seconds / _MINUTE)} minutes"
+    for below, divisor, name in (
+        (48, 1, "hours"),
+        (24 * 14, 24, "days"),
+        (24 * 60, 168, "weeks"),
+        (17520, 720, "months"),
+    ):
+        if hours < below:
+            return "About an hour" if hours == 1 else f"{hours // divisor} {name}"
+    return f"{int(seconds / _HOUR) // 8760} years"

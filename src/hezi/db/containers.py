@@ -93,6 +93,11 @@ def using_image(connection: Connection, image_id: str) -> list[ContainerRow]:
     return [ContainerRow(*row) for row in connection.execute(query, (image_id,))]
 
 
+def rename(connection: Connection, container_id: str, name: str) -> None:
+    """Give a container another name, which must be free."""
+    connection.execute("UPDATE containers SET name=? WHERE id=?", (name, container_id))
+
+
 def delete(connection: Connection, container_id: str) -> None:
     """Remove a container."""
     connection.execute("DELETE FROM containers WHERE id=?", (container_id,))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+    from hezi.engine.containers.api import Containers
     from hezi.engine.request import RunRequest
     from hezi.engine.results import (
         ImageSummary,
@@ -44,6 +45,13 @@ class Engine:
         self.paths = Paths.choose(root, runroot)
         self.images = Images(self.paths)
         self.system = System(self.paths)
+
+    @property
+    def containers(self) -> Containers:
+        """The containers: make, list, get, prune."""
+        from hezi.engine.containers.api import Containers
+
+        return Containers(self.paths)
 
     def run(
         self,
@@ -162,6 +170,15 @@ class Images:
         from hezi.engine import images
 
         return images.get(self._paths, name)
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """Return docker's document of an image.
+
+        :raises hezi.Error: as :meth:`get`.
+        """
+        from hezi.engine import images
+
+        return images.document(self._paths, name)
 
     def remove(self, name: str, *, force: bool = False) -> RemovedImages:
         """Remove a name, and the image itself with its last name.

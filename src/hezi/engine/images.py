@@ -9,6 +9,8 @@ from hezi.spec.reference import Reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hezi.engine.paths import Paths
     from hezi.store.images import ImageStore
     from hezi.store.model import Image
@@ -55,6 +57,50 @@ def get(paths: Paths, name: str) -> ImageSummary:
         if name in {row.repository, f"{row.repository}:{row.tag}"}:
             return row
     return rows[0]
+
+
+def document(paths: Paths, name: str) -> dict[str, Any]:
+    """See :meth:`hezi.engine.engine.Images.inspect`."""
+    from hezi._util import clock
+
+    with _open(paths) as store:
+        image = store.resolve(name)
+        config = store.config(image.id)
+        layers = store.chain_ids(image.id)
+    inside = config.config
+    run: dict[str, Any] = {"User": inside.user}
+    if inside.exposed_ports:
+        run["ExposedPorts"] = {port: {} for port in sorted(inside.exposed_ports)}
+    run |= {
+        "Env": list(inside.env) or None,
+        "Cmd": list(inside.cmd) if inside.cmd else None,
+        "Volumes": {path: {} for path in inside.volumes} or None,
+        "WorkingDir": inside.working_dir,
+        "Entrypoint": list(inside.entrypoint) if inside.entrypoint else None,
+        "OnBuild": list(inside.onbuild) or None,
+        "Labels": dict(inside.labels) or None,
+    }
+    if inside.stop_signal:
+        run["StopSignal"] = inside.stop_signal
+    top = f"{paths.root}/layers/{layers[-1].partition(':')[2]}/diff" if layers else ""
+    return {
+        "Id": str(image.id),
+        "RepoTags": [Reference.parse(text).familiar for text in image.names],
+        "RepoDigests": [f"{Reference.parse(text).familiar_name}@{digest}" for text, digest in image.digests],
+        "Parent": "",
+        "Comment": config.history[-1].comment if config.history else "",
+        "Created": config.created,
+        "DockerVersion": "",
+        "Author": config.author,
+        "Config": run,
+        "Architecture": image.architecture,
+        **({"Variant": image.variant} if image.variant else {}),
+        "Os": image.os,
+        "Size": image.size,
+        "GraphDriver": {"Data": {"UpperDir": top}, "Name": "overlay"},
+        "RootFS": {"Type": "layers", "Layers": [str(digest) for digest in config.diff_ids]},
+        "Metadata": {"LastTagTime": clock.rfc3339(image.pulled_ns)},
+    }
 
 
 def remove(paths: Paths, name: str, *, force: bool) -> RemovedImages:

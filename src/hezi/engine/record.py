@@ -4,6 +4,7 @@
       upper, work      of the root file system
       hosts, resolv.conf, hostname
       config.json      OCI runtime specification (not with --rm)
+      image.json       the image's configuration (not with --rm)
       exit.json        how it ended, synced before anybody is told (not with --rm)
 
 The row comes before the directory and goes after it: whatever is killed wherever, a row tells of everything there is.
@@ -18,16 +19,19 @@ from hezi._util import atomic, clock
 from hezi._util.record import NamedTuple
 from hezi.db import containers
 from hezi.db import images as image_rows
+from hezi.engine import names
 from hezi.linux import pidfd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from sqlite3 import Connection
 
     from hezi.db.connection import Database
     from hezi.engine.paths import Paths
     from hezi.runtime.box import ExitStatus
 
+IMAGE_CONFIG = "image.json"
 _NAME_START = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _NAME_LETTERS = _NAME_START | frozenset("_.-")
 
@@ -43,6 +47,12 @@ class Details(NamedTuple):
     labels: Mapping[str, str]
     stop_signal: int
     tty: bool
+    # What the caller asked for, as far as it differs from the defaults, and what that came to: for inspect and start.
+    request: Mapping[str, object] = {}
+    mounts: tuple[Mapping[str, object], ...] = ()
+    hostname: str = ""
+    error: str = ""  # why the last start failed
+    image_config: bool = False  # image.json beside upper: the image itself may go before the container
 
 
 def check_name(name: str) -> str:
@@ -75,14 +85,14 @@ class Record:
         self.details = details
         self.directory = f"{paths.containers}/{container_id}"
 
-    def create(self, image_id: str, image_name: str, chain_ids: Sequence[str]) -> None:
+    def create(self, image_id: str, image_name: str, chain_ids: Sequence[str], *, image_config: bytes = b"") -> None:
         """Add the row and make the directory.
+
+        :param image_config: to be kept for starts after the image is gone.
 
         :raises errors.Error: the name is taken, the image was removed meanwhile, the disk is full.
         """
-        from hezi.spec.jsondoc import dumps
-
-        config = dumps({key: _plain(value) for key, value in self.details._asdict().items()}).decode()
+        config = _encode(self.details)
         now = clock.now_ns()
         row = containers.ContainerRow(
             id=self.id,
@@ -102,18 +112,19 @@ class Record:
         with self._database.write() as connection:
             if image_rows.get(connection, image_id) is None:
                 raise errors.Error(errors.NOT_FOUND, f"No such image: {image_name}")
-            holder = containers.by_name(connection, self.name)
-            if holder is not None:
-                text = f'conflict. The container name "/{self.name}" is already in use by container "{holder.id}"'
-                hint = "remove or rename that container to be able to reuse its name"
-                raise errors.Error(errors.ALREADY_EXISTS, text, hint=hint)
-            containers.insert(connection, row, chain_ids)
+            if self.name:
+                refuse_taken(connection, self.name)
+            else:
+                self.name = names.free(lambda name: containers.by_name(connection, name) is not None)
+            containers.insert(connection, row._replace(name=self.name), chain_ids)
         try:
             os.mkdir(self.directory, 0o700)
             os.mkdir(f"{self.directory}/upper", 0o755)
             # Whatever the umask: this is the container's root directory.
             os.chmod(f"{self.directory}/upper", 0o755)  # noqa: S103 - inside a directory of mode 0700
             os.mkdir(f"{self.directory}/work", 0o700)
+            if image_config:
+                self._write(IMAGE_CONFIG, image_config, sync=False)
         except OSError as error:
             doing = "cannot make the container's directory"
             raise errors.from_os_error(doing, error) from error
@@ -147,10 +158,18 @@ class Record:
         with self._database.write() as connection:
             containers.finished(connection, self.id, status.code, now)
 
-    def not_started(self, code: int) -> None:
+    def not_started(self, code: int, why: str) -> None:
         """Keep the container as ``created`` with the code of its failed start, as docker does; nobody holds it."""
+        self.details = self.details._replace(error=why)
         with self._database.write() as connection:
-            connection.execute("UPDATE containers SET pid=0, exit_code=? WHERE id=?", (code, self.id))
+            connection.execute(
+                "UPDATE containers SET pid=0, exit_code=?, config=? WHERE id=?", (code, _encode(self.details), self.id)
+            )
+
+    def release(self) -> None:
+        """Say that nobody holds the container: it is made, and waits for its start."""
+        with self._database.write() as connection:
+            connection.execute("UPDATE containers SET pid=0 WHERE id=?", (self.id,))
 
     def _write(self, name: str, data: bytes, *, sync: bool) -> None:
         try:
@@ -163,15 +182,16 @@ class Record:
             doing = f"cannot write the container's {name}"
             raise errors.from_os_error(doing, error) from error
 
-    def remove(self) -> None:
+    def remove(self, *, volumes: bool = True) -> None:
         """Remove the directory, the anonymous volumes and the row.
 
         :raises errors.Error: something cannot be removed; the row then still tells of it.
         """
-        from hezi.volume import local
+        if volumes and self.details.volumes:
+            from hezi.volume import local
 
-        for name in self.details.volumes:
-            local.remove(self._paths.volumes, name)
+            for name in self.details.volumes:
+                local.remove(self._paths.volumes, name)
         try:
             parent = os.open(self._paths.containers, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
@@ -181,27 +201,40 @@ class Record:
         except OSError as error:
             doing = "cannot remove the container's directory"
             raise errors.from_os_error(doing, error) from error
-        with self._database.write() as connection:
+        with self._database.removal() as connection:
             containers.delete(connection, self.id)
 
 
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
+def refuse_taken(connection: Connection, name: str) -> None:
+    """Refuse a name that another container has.
+
+    :raises errors.Error: docker's text.
+    """
+    holder = containers.by_name(connection, name)
+    if holder is not None:
+        text = f'conflict. The container name "/{name}" is already in use by container "{holder.id}"'
+        hint = "remove or rename that container to be able to reuse its name"
+        raise errors.Error(errors.ALREADY_EXISTS, text, hint=hint)
+
+
+def _encode(details: Details) -> str:
+    from json import JSONEncoder
+
+    # Arguments may hold bytes that are not UTF-8, which only escapes carry through.
+    return JSONEncoder(check_circular=False, separators=(",", ":")).encode(details._asdict())
+
+
+def decode(config: str) -> Details:
+    """Return what :class:`Record` has kept in a row."""
+    import json
+
+    found = json.loads(config)
+    known = {name: found[name] for name in Details._fields if name in found}
+    for name in ("owner", "volumes", "args", "mounts"):
+        known[name] = tuple(known.get(name, ()))
+    return Details(**known)
 
 
 def from_row(paths: Paths, database: Database, row: containers.ContainerRow) -> Record:
     """Return the record of a row that somebody else wrote."""
-    import json
-
-    found = json.loads(row.config)
-    details = Details(
-        owner=tuple(found["owner"]),
-        remove=found["remove"],
-        cgroup=found["cgroup"],
-        volumes=tuple(found["volumes"]),
-        args=tuple(found["args"]),
-        labels=found["labels"],
-        stop_signal=found["stop_signal"],
-        tty=found["tty"],
-    )
-    return Record(paths, database, row.id, row.name, details)
+    return Record(paths, database, row.id, row.name, decode(row.config))

@@ -42,6 +42,7 @@ class RunRequest(NamedTuple):
     label_file: tuple[str, ...] = ()
     annotation: tuple[str, ...] = ()
     cidfile: str | None = None
+    detach: bool = False  # nobody is attached from the start
     # files
     read_only: bool = False
     volume: tuple[str, ...] = ()  # -v [SOURCE:]DESTINATION[:OPTIONS]

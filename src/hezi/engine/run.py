@@ -19,7 +19,19 @@ from contextlib import ExitStack, suppress
 
 from hezi import errors
 from hezi._util import ids
-from hezi.engine import find_image, parse_limits, prepare, record, recover, rights, runspec, sources, streams
+from hezi.engine import (
+    find_image,
+    freeze,
+    mount_points,
+    parse_limits,
+    prepare,
+    record,
+    recover,
+    rights,
+    runspec,
+    sources,
+    streams,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,20 +142,15 @@ def start(paths: Paths, request: RunRequest, io: Streams, callbacks: Callbacks, 
     """
     from hezi.runtime import box as boxes
 
-    _check_early(request)
+    check_early(request)
     paths.make()
     with ExitStack() as stack:
         store = _open_store(paths, stack)
         recover.sweep(paths, store.database)
-        image = find_image.find(paths, store, request, callbacks.progress)
-        config = store.config(image.id)
-        _check_platform(image, request, callbacks)
-        container_id = ids.new_id()
-        case = prepare.open_case(request, config, container_id, ids.new_id)
-        if case.draft.modes.notice:
-            callbacks.tell(case.draft.modes.notice)
-        container = _create(paths, store, image, case)
-        undo = stack.enter_context(_Undo(container, request))
+        image, case = choose(paths, store, request, callbacks)
+        request, container_id = case.request, case.id
+        container = make_record(paths, store, image, case)
+        undo = stack.enter_context(Undo(container, request))
         layout = prepare.layout_of_host()
         cgroup = _make_cgroup(request, container_id, layout, stack)
         root_fd = _mount(store, image.id, container, stack)
@@ -171,7 +178,21 @@ def start(paths: Paths, request: RunRequest, io: Streams, callbacks: Callbacks, 
     raise AssertionError  # no context manager above swallows exceptions
 
 
-def _check_early(request: RunRequest) -> None:
+def choose(paths: Paths, store: ImageStore, request: RunRequest, callbacks: Callbacks) -> tuple[Image, prepare.Case]:
+    """Find the image, pulled if need be, and decide what can be decided without its files.
+
+    :raises errors.Error: no image, or the request asks for something wrong.
+    """
+    image = find_image.find(paths, store, request, callbacks.progress)
+    config = store.config(image.id)
+    _check_platform(image, request, callbacks)
+    case = prepare.open_case(freeze.freeze(request), config, ids.new_id(), ids.new_id)
+    if case.draft.modes.notice:
+        callbacks.tell(case.draft.modes.notice)
+    return image, case
+
+
+def check_early(request: RunRequest) -> None:
     """Mistakes that cost nothing to find, before a process is started."""
     if request.name is not None:
         record.check_name(request.name)
@@ -197,7 +218,11 @@ def _check_platform(image: Image, request: RunRequest, callbacks: Callbacks) -> 
         callbacks.tell(f"warning: {text} and no specific platform was requested")
 
 
-def _create(paths: Paths, store: ImageStore, image: Image, case: prepare.Case) -> Record:
+def make_record(paths: Paths, store: ImageStore, image: Image, case: prepare.Case) -> Record:
+    """Make the container's row and directory; this process holds it until :meth:`Record.release`.
+
+    :raises errors.Error: the name is taken, the disk is full, ...
+    """
     request, draft = case.request, case.draft
     details = record.Details(
         owner=record.myself(),
@@ -208,11 +233,15 @@ def _create(paths: Paths, store: ImageStore, image: Image, case: prepare.Case) -
         labels=dict(draft.labels),
         stop_signal=draft.stop_signal,
         tty=request.tty,
+        request=freeze.differing(request),
+        mounts=mount_points.points(draft.mounts, case.volumes, paths.volumes),
+        hostname=draft.hostname,
+        image_config=not request.remove,
     )
-    container = record.Record(paths, store.database, case.id, request.name or case.id[:12], details)
+    container = record.Record(paths, store.database, case.id, request.name or "", details)
     layers = store.chain_ids(image.id)
     try:
-        container.create(image.id, request.image, layers)
+        container.create(image.id, request.image, layers, image_config=b"" if request.remove else case.config.raw)
     except BaseException:
         with suppress(errors.Error):
             container.remove()
@@ -220,7 +249,7 @@ def _create(paths: Paths, store: ImageStore, image: Image, case: prepare.Case) -
     return container
 
 
-class _Undo:
+class Undo:
     """What becomes of the record: removed with --rm; kept as ``created`` when only the program could not be started."""
 
     def __init__(self, container: Record, request: RunRequest) -> None:
@@ -230,7 +259,7 @@ class _Undo:
         self._cidfile: str | None = None
         self.started = False
 
-    def __enter__(self) -> _Undo:
+    def __enter__(self) -> Undo:
         return self
 
     def write_cidfile(self) -> None:
@@ -264,7 +293,7 @@ class _Undo:
                 with suppress(OSError):
                     os.unlink(self._cidfile)
         else:
-            self._container.not_started(code)
+            self._container.not_started(code, str(error))
 
 
 def _make_cgroup(request: RunRequest, container_id: str, layout: Layout, stack: ExitStack) -> ContainerCgroup:
@@ -325,13 +354,13 @@ def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[
     """See :meth:`hezi.engine.engine.Engine.plan`."""
     from hezi.store.snapshot.base import Rootfs
 
-    _check_early(request)
+    check_early(request)
     rights.check()
     paths.make()
     with ExitStack() as stack:
         store = _open_store(paths, stack)
         image = find_image.find(paths, store, request, callbacks.progress)
-        case = prepare.open_case(request, store.config(image.id), ids.new_id(), ids.new_id)
+        case = prepare.open_case(freeze.freeze(request), store.config(image.id), ids.new_id(), ids.new_id)
         root_fd = store.driver.mount(Rootfs(store.chain_ids(image.id), readonly=True))
         stack.callback(os.close, root_fd)
         made = prepare.blueprint(case, root_fd, paths, None)

@@ -5,16 +5,29 @@ from __future__ import annotations
 # path -> (module below hezi.front.cli.verbs, heading in the help, one line)
 BUILT = {
     "run": ("run", "Common Commands", "Run a program in a new container"),
+    "ps": ("ps", "Common Commands", "List containers"),
     "pull": ("pull", "Common Commands", "Get an image from a registry"),
     "images": ("images", "Common Commands", "List images"),
     "rmi": ("rmi", "Common Commands", "Remove one or more images"),
     "version": ("version", "Common Commands", "Show the versions of hezi, Python and the kernel"),
     "info": ("info", "Common Commands", "Show what the machine offers and what hezi uses"),
     "cp": ("cp", "Commands", "Copy files between a container and the host"),
+    "create": ("create", "Commands", "Make a container without starting it"),
+    "inspect": ("inspect", "Commands", "Show all about containers and images"),
+    "port": ("port", "Commands", "List the published ports of a container"),
+    "rename": ("rename", "Commands", "Rename a container"),
+    "rm": ("rm", "Commands", "Remove one or more containers"),
     "completion": ("completion", "Commands", "Print the completion script for a shell"),
     "help": ("help", "Commands", "Show help for a command"),
     "container run": ("run", "", "Run a program in a new container"),
     "container cp": ("cp", "", "Copy files between a container and the host"),
+    "container create": ("create", "", "Make a container without starting it"),
+    "container inspect": ("container_inspect", "", "Show all about containers"),
+    "container ls": ("ps", "", "List containers"),
+    "container port": ("port", "", "List the published ports of a container"),
+    "container prune": ("container_prune", "", "Remove all containers that do not run"),
+    "container rename": ("rename", "", "Rename a container"),
+    "container rm": ("rm", "", "Remove one or more containers"),
     "image pull": ("pull", "", "Get an image from a registry"),
     "image ls": ("images", "", "List images"),
     "image rm": ("rmi", "", "Remove one or more images"),
@@ -65,10 +78,8 @@ NO_TRUST = "hezi does no Notary signing; images are verified by digest"
 # reason -> {group: names}; the group "" holds the names without one
 PLANNED = {
     CONTAINERS: {
-        "": "attach commit create diff events exec export inspect kill logs pause port ps rename restart rm start"
-        " stats stop top unpause update wait",
-        "container": "attach commit create diff exec export inspect kill logs ls pause port prune rename restart rm"
-        " start stats stop top unpause update wait",
+        "": "attach commit diff events exec export kill logs pause restart start stats stop top unpause update wait",
+        "container": "attach commit diff exec export kill logs pause restart start stats stop top unpause update wait",
         "system": "events",
         "volume": "create inspect ls list prune rm remove update",
     },

@@ -172,6 +172,13 @@ def label(text: str) -> str:
     return text
 
 
+def filter_text(text: str) -> str:
+    """Accept ``KEY=VALUE``."""
+    if "=" not in text:
+        _wrong("bad format of filter (expected name=value)")
+    return text
+
+
 def stream(text: str) -> str:
     """Accept the name of a standard stream (``--attach``)."""
     lowered = text.lower()

@@ -152,8 +152,10 @@ def call(session: Session, parsed: Parsed) -> int:
     return foreground.run(session, request)
 
 
-def build_request(parsed: Parsed) -> RunRequest:
+def build_request(parsed: Parsed, options: tuple[Option, ...] = ()) -> RunRequest:
     """Turn the flags into the engine's request.
+
+    :param options: the table they were read by; default is that of ``run``.
 
     :raises hezi.errors.Error: a combination that hezi does not do.
     """
@@ -171,7 +173,7 @@ def build_request(parsed: Parsed) -> RunRequest:
         "shm_size": None if shm_size is None else str(shm_size),
         "pull": _pull(parsed),
     }
-    for option in VERB.options:
+    for option in options or VERB.options:
         field = option.name.replace("-", "_")
         if option.refusal is None and field in RunRequest._fields and field not in fields and parsed.given(option.name):
             value = parsed.values[option.name]

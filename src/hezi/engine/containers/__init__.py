@@ -1,0 +1,1 @@
+"""The life of containers: made, listed, shown, started, stopped, removed."""

@@ -1,0 +1,190 @@
+"""Containers as objects: ``Engine().containers`` and what it gives.
+
+>>> engine = hezi.Engine()
+>>> box = engine.containers.create("busybox", ["echo", "hi"])   # doctest: +SKIP
+>>> box.inspect()["State"]["Status"]                            # doctest: +SKIP
+'created'
+>>> box.remove()                                                # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+    from typing import Any
+
+    from hezi.db.connection import Database
+    from hezi.engine.containers.model import ContainerSummary, Pruned
+    from hezi.engine.paths import Paths
+    from hezi.engine.request import RunRequest
+    from hezi.engine.results import NoticeCallback, ProgressCallback
+
+
+@contextmanager
+def opened(paths: Paths) -> Iterator[Database]:
+    """Give the database, with what killed processes left put right first."""
+    from hezi.db.connection import Database
+    from hezi.engine import recover
+
+    paths.make()
+    database = Database(paths.database)
+    try:
+        recover.sweep(paths, database)
+        yield database
+    finally:
+        database.close()
+
+
+class Container:
+    """One container. A context manager: leaving it removes the container by force, with its anonymous volumes."""
+
+    __slots__ = ("_paths", "id")
+
+    def __init__(self, paths: Paths, container_id: str) -> None:
+        self._paths = paths
+        self.id = container_id
+
+    @property
+    def name(self) -> str:
+        """Its name as it is now."""
+        return str(self.inspect()["Name"]).removeprefix("/")
+
+    @property
+    def status(self) -> str:
+        """``created``, ``running``, ``paused``, ``restarting`` or ``exited``."""
+        return str(self.inspect()["State"]["Status"])
+
+    def inspect(self, *, sizes: bool = False) -> dict[str, Any]:
+        """Return docker's document of it.
+
+        :param sizes: count its files too (``SizeRw``, ``SizeRootFs``).
+        :raises hezi.Error: it was removed (``not-found``).
+        """
+        from hezi.engine.containers import inspect
+
+        with opened(self._paths) as database:
+            return inspect.document(self._paths, database, self.id, sizes=sizes)
+
+    def rename(self, name: str) -> None:
+        """Give it another name.
+
+        :raises hezi.Error: the name is taken (``already-exists``) or none (``invalid``).
+        """
+        from hezi.engine.containers import create
+
+        with opened(self._paths) as database:
+            create.rename(database, self.id, name)
+
+    def remove(self, *, force: bool = False, volumes: bool = False) -> None:
+        """Remove it with all it has written.
+
+        :param force: kill it when it runs.
+        :param volumes: remove its anonymous volumes too.
+        :raises hezi.Error: it runs (``conflict``).
+        """
+        from hezi.engine.containers import remove
+
+        with opened(self._paths) as database:
+            remove.remove(self._paths, database, self.id, force=force, volumes=volumes)
+
+    def __repr__(self) -> str:
+        return f"<Container {self.id[:12]}>"
+
+    def __enter__(self) -> Container:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        from hezi.errors import NOT_FOUND, Error
+
+        try:
+            self.remove(force=True, volumes=True)
+        except Error as failure:
+            if failure.kind != NOT_FOUND:
+                raise
+
+
+class Containers:
+    """The containers of an engine."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    def create(self, image: str, command: Sequence[str] = (), **options: object) -> Container:
+        """Make a container and start nothing.
+
+        :param options: any field of :class:`hezi.engine.request.RunRequest`, as for :meth:`hezi.Engine.run`.
+        :raises hezi.Error: no image, a name that is taken, or an option that is wrong.
+        """
+        from hezi.engine import api
+
+        return self.create_from(api.build_request(image, command, options))
+
+    def create_from(
+        self,
+        request: RunRequest,
+        *,
+        notice: NoticeCallback | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Container:
+        """Make a container from a request; the callbacks are those of :meth:`hezi.Engine.start`."""
+        from hezi.engine import callers
+        from hezi.engine.containers import create
+
+        return Container(self._paths, create.create(self._paths, request, callers.Callbacks(notice, progress)))
+
+    def get(self, name: str) -> Container:
+        """Return one by its name, its id or a unique prefix of that.
+
+        :raises hezi.Error: there is none (``not-found``), or the prefix fits several (``invalid``).
+        """
+        from hezi.engine.containers import find
+
+        with opened(self._paths) as database, database.read() as connection:
+            return Container(self._paths, find.find(connection, name).id)
+
+    def list(
+        self,
+        *,
+        all: bool = False,  # noqa: A002 - docker's word for it
+        filters: Sequence[str] = (),
+        limit: int = -1,
+        sizes: bool = False,
+    ) -> tuple[ContainerSummary, ...]:
+        """Return the containers, newest first; only those that run unless more is asked for.
+
+        :param filters: docker's ``KEY=VALUE`` texts.
+        :param limit: at most so many, of any state; -1 for no limit.
+        :param sizes: count their files too, which takes its time.
+        :raises hezi.Error: a filter is wrong (``invalid``).
+        """
+        from hezi.engine.containers import listing
+
+        with opened(self._paths) as database:
+            return listing.summaries(self._paths, database, all_states=all, texts=filters, limit=limit, sizes=sizes)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a container, found as by :meth:`get`, another name.
+
+        :raises hezi.Error: there is none, the name is taken (``already-exists``) or none (``invalid``).
+        """
+        from hezi.engine.containers import create
+
+        with opened(self._paths) as database:
+            create.rename(database, old, new)
+
+    def prune(self, *, filters: Sequence[str] = (), notice: NoticeCallback | None = None) -> Pruned:
+        """Remove all that do not run.
+
+        :param filters: ``until=...``, ``label=...``, ``label!=...``.
+        :param notice: told what could not be removed.
+        """
+        from hezi.engine.containers import remove
+
+        with opened(self._paths) as database:
+            return remove.prune(self._paths, database, filters, notice or (lambda _text: None))

@@ -1,0 +1,63 @@
+"""``create`` and ``rename``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+
+from hezi import errors
+from hezi.db import containers
+from hezi.engine import accounts, record, recover, rights, run, runspec
+from hezi.engine.containers import find
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hezi.db.connection import Database
+    from hezi.engine.callers import Callbacks
+    from hezi.engine.paths import Paths
+    from hezi.engine.prepare import Case
+    from hezi.engine.request import RunRequest
+
+
+def create(paths: Paths, request: RunRequest, callbacks: Callbacks) -> str:
+    """See :meth:`hezi.engine.containers.api.Containers.create`; gives the id."""
+    from hezi.store.images import ImageStore
+
+    rights.check()
+    run.check_early(request)
+    paths.make()
+    with ExitStack() as stack:
+        store = stack.enter_context(ImageStore(paths.root))
+        recover.sweep(paths, store.database)
+        image, case = run.choose(paths, store, request, callbacks)
+        _rehearse(case)
+        container = run.make_record(paths, store, image, case)
+        undo = run.Undo(container, request)
+        try:
+            undo.write_cidfile()
+        except errors.Error:
+            with suppress(errors.Error):
+                container.remove()
+            raise
+        container.release()
+    return container.id
+
+
+def _rehearse(case: Case) -> None:
+    """Find the mistakes that can be found without the image's files: no start would succeed."""
+    place = runspec.Place(case.id, "", lambda name: name, lambda: "")
+    account = accounts.Account(0, 0, (0,), "/")
+    runspec.build(case.request, case.config.config, account, case.host, case.draft, place)
+
+
+def rename(database: Database, old: str, new: str) -> None:
+    """See :meth:`hezi.engine.containers.api.Container.rename`."""
+    if not old.strip() or not new.strip():
+        raise errors.Error(errors.INVALID, "Neither old nor new names may be empty")
+    new = new.removeprefix("/")
+    with database.write() as connection:
+        row = find.find(connection, old)
+        if row.name == new:
+            raise errors.Error(errors.INVALID, "renaming a container with the same name as its current name")
+        record.check_name(new)
+        record.refuse_taken(connection, new)
+        containers.rename(connection, row.id, new)

@@ -1,0 +1,182 @@
+"""``--filter`` of ps and of container prune: docker's keys, its values and its words for wrong ones."""
+
+from __future__ import annotations
+
+from hezi import errors
+from hezi._util import clock
+from hezi._util.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+PS_KEYS = (
+    "ancestor",
+    "before",
+    "exited",
+    "expose",
+    "health",
+    "id",
+    "is-task",
+    "label",
+    "name",
+    "network",
+    "publish",
+    "since",
+    "status",
+    "volume",
+)
+PRUNE_KEYS = ("label", "label!", "until")
+_STATUSES = ("created", "dead", "exited", "paused", "removing", "restarting", "running")
+_HEALTH = ("healthy", "none", "starting", "unhealthy")
+_TRUE, _FALSE = ("1", "true"), ("0", "false")
+
+
+class Subject(NamedTuple):
+    """What filters look at in one container."""
+
+    id: str
+    name: str
+    image_id: str
+    status: str
+    health: str
+    started: bool
+    running: bool
+    exit_code: int | None
+    labels: Mapping[str, str]
+    network: str
+    mounts: Sequence[Mapping[str, object]]
+
+
+def read(texts: Iterable[str], keys: Sequence[str]) -> dict[str, list[str]]:
+    """Sort ``KEY=VALUE`` texts by key.
+
+    :raises errors.Error: no such key.
+    """
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        key = key.strip().lower()
+        if not equals:
+            raise errors.Error(errors.INVALID, f"bad format of filter '{text}' (expected name=value)")
+        if key not in keys:
+            raise errors.Error(errors.INVALID, f"invalid filter '{key}'", hint=f"known are: {', '.join(keys)}")
+        found.setdefault(key, []).append(value.strip())
+    return found
+
+
+def check(wanted: Mapping[str, list[str]]) -> None:
+    """Check the values of ps's filters that have a closed set of them.
+
+    :raises errors.Error: docker's texts.
+    """
+    for value in wanted.get("status", ()):
+        if value not in _STATUSES:
+            raise errors.Error(errors.INVALID, f"invalid filter 'status={value}'")
+    for value in wanted.get("health", ()):
+        if value not in _HEALTH:
+            raise errors.Error(errors.INVALID, f"unrecognised filter value for health: {value}")
+    for value in wanted.get("is-task", ()):
+        if value not in (*_TRUE, *_FALSE):
+            raise errors.Error(errors.INVALID, f"invalid filter 'is-task=[{value}]'")
+    for value in wanted.get("exited", ()):
+        if not value.lstrip("+-").isdecimal():
+            raise errors.Error(errors.INVALID, f"invalid filter 'exited={value}': \"{value}\" is no exit code")
+    for key in ("publish", "expose"):
+        for value in wanted.get(key, ()):
+            _check_port(key, value)
+
+
+def _check_port(key: str, value: str) -> None:
+    ports, _, protocol = value.partition("/")
+    numbers = ports.split("-")
+    fine = len(numbers) <= 2 and all(number.isdecimal() and int(number) < 65536 for number in numbers)
+    if not fine or protocol not in {"", "tcp", "udp", "sctp"}:
+        raise errors.Error(errors.INVALID, f"invalid filter '{key}={value}': no port or range of ports")
+
+
+def passes(subject: Subject, wanted: Mapping[str, list[str]]) -> bool:
+    """Tell whether a container passes every key; ``before``, ``since`` and ``ancestor`` are the caller's."""
+    return all(_TESTS[key](subject, values) for key, values in wanted.items() if key in _TESTS)
+
+
+def _matches(text: str, patterns: Iterable[str]) -> bool:
+    """docker takes a pattern for a regular expression, and for a plain text where it is none."""
+    import re
+
+    for pattern in patterns:
+        try:
+            if re.search(pattern, text):
+                return True
+        except re.error:
+            if pattern == text:
+                return True
+    return False
+
+
+def _name(subject: Subject, values: list[str]) -> bool:
+    return _matches(subject.name, values) or _matches(f"/{subject.name}", values)
+
+
+def labels_match(labels: Mapping[str, str], values: Iterable[str]) -> bool:
+    """Tell whether all of ``KEY`` and ``KEY=VALUE`` are among the labels."""
+    for text in values:
+        key, equals, value = text.partition("=")
+        if key not in labels or (equals and labels[key] != value):
+            return False
+    return True
+
+
+def _exited(subject: Subject, values: list[str]) -> bool:
+    return subject.started and not subject.running and subject.exit_code in {int(value) for value in values}
+
+
+def _volume(subject: Subject, values: list[str]) -> bool:
+    known = {str(mount.get(key, "")) for mount in subject.mounts for key in ("Name", "Source", "Destination")}
+    return not known.isdisjoint(values)
+
+
+def _network(subject: Subject, values: list[str]) -> bool:
+    return any(value == subject.network for value in values)
+
+
+_TESTS: dict[str, Callable[[Subject, list[str]], bool]] = {
+    "id": lambda subject, values: _matches(subject.id, values),
+    "name": _name,
+    "label": lambda subject, values: labels_match(subject.labels, values),
+    "status": lambda subject, values: subject.status in values,
+    "health": lambda subject, values: subject.health in values,
+    "exited": _exited,
+    "volume": _volume,
+    "network": _network,
+    "is-task": lambda _, values: all(value in _FALSE for value in values),
+    # No container has ports before there are networks.
+    "publish": lambda _subject, _values: False,
+    "expose": lambda _subject, _values: False,
+}
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+
+def until(text: str) -> int:
+    """Read a moment: an age (``24h``), a date or time (RFC 3339), or seconds since the epoch; gives nanoseconds.
+
+    :raises errors.Error: none of them.
+    """
+    if text.replace(".", "", 1).isdecimal():
+        return int(float(text) * 1e9)
+    age = _age(text)
+    if age is not None:
+        return clock.now_ns() - int(age * 1e9)
+    moment = clock.parse_rfc3339(text)
+    if not moment:
+        raise errors.Error(errors.INVALID, f'failed to parse value as time or duration: "{text}"')
+    return moment
+
+
+def _age(text: str) -> float | None:
+    import re
+
+    if not re.fullmatch(r"(\d+(\.\d+)?(h|ms|us|ns|m|s))+", text):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, _, unit in re.findall(r"(\d+(\.\d+)?)(h|ms|us|ns|m|s)", text))

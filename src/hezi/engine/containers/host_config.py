@@ -1,0 +1,133 @@
+"""``HostConfig`` of inspect: what was asked of the host, in docker's words and order."""
+
+from __future__ import annotations
+
+import os
+
+from hezi import errors
+from hezi.engine import defaults, modes, parse_device, parse_limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from hezi.engine.request import RunRequest
+
+# Sections of docker's that hezi has nothing for yet, with the values that docker shows for nothing.
+_LIMITS: dict[str, Any] = {
+    "CpuShares": 0,
+    "Memory": 0,
+    "NanoCpus": 0,
+    "CgroupParent": "",
+    "BlkioWeight": 0,
+    "BlkioWeightDevice": [],
+    "BlkioDeviceReadBps": [],
+    "BlkioDeviceWriteBps": [],
+    "BlkioDeviceReadIOps": [],
+    "BlkioDeviceWriteIOps": [],
+    "CpuPeriod": 0,
+    "CpuQuota": 0,
+    "CpuRealtimePeriod": 0,
+    "CpuRealtimeRuntime": 0,
+    "CpusetCpus": "",
+    "CpusetMems": "",
+}
+
+
+def document(request: RunRequest) -> dict[str, Any]:
+    """Return the section."""
+    unmasked = request.privileged or "systempaths=unconfined" in request.security_opt
+    found: dict[str, Any] = {
+        "Binds": [text for text in request.volume if ":" in text] or None,
+        "ContainerIDFile": request.cidfile or "",
+        "LogConfig": {"Type": "json-file", "Config": {}},
+        "NetworkMode": request.network or "none",
+        "PortBindings": {},
+        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "AutoRemove": request.remove,
+        "VolumeDriver": "",
+        "VolumesFrom": None,
+        "ConsoleSize": [0, 0],
+    }
+    if request.annotation:
+        found["Annotations"] = _pairs(request.annotation)
+    found |= {
+        "CapAdd": _capabilities(request.cap_add),
+        "CapDrop": _capabilities(request.cap_drop),
+        "CgroupnsMode": _mode(request).cgroupns,
+        "Dns": [],
+        "DnsOptions": [],
+        "DnsSearch": [],
+        "ExtraHosts": None,
+        "GroupAdd": list(request.group_add) or None,
+        "IpcMode": request.ipc or "private",
+        "Cgroup": "",
+        "Links": None,
+        "OomScoreAdj": request.oom_score_adj or 0,
+        "PidMode": request.pid or "",
+        "Privileged": request.privileged,
+        "PublishAllPorts": False,
+        "ReadonlyRootfs": request.read_only,
+        "SecurityOpt": list(request.security_opt) or None,
+    }
+    if request.tmpfs:
+        found["Tmpfs"] = dict(text.partition(":")[::2] for text in request.tmpfs)
+    found |= {
+        "UTSMode": request.uts or "",
+        "UsernsMode": request.userns or "",
+        "ShmSize": parse_limits.parse_shm_size(request.shm_size) if request.shm_size else defaults.SHM_SIZE,
+    }
+    if request.sysctl:
+        found["Sysctls"] = _pairs(request.sysctl)
+    found |= {"Runtime": "hezi", "Isolation": "", **_LIMITS, "CgroupParent": request.cgroup_parent or ""}
+    found |= _devices(request)
+    if request.init:
+        found["Init"] = True
+    found["MaskedPaths"] = None if unmasked else list(defaults.masked_paths(os.cpu_count() or 1))
+    found["ReadonlyPaths"] = None if unmasked else list(defaults.READONLY_PATHS)
+    return found
+
+
+def _mode(request: RunRequest) -> modes.Modes:
+    try:
+        return modes.choose(request)
+    except errors.Error:
+        # Made by another version, which knew more of them.
+        return modes.Modes()
+
+
+def _devices(request: RunRequest) -> dict[str, Any]:
+    devices = [
+        {"PathOnHost": ask.source, "PathInContainer": ask.destination, "CgroupPermissions": ask.access}
+        for ask in map(parse_device.parse_device, request.device)
+    ]
+    limit = defaults.PIDS_LIMIT if request.pids_limit is None else request.pids_limit
+    return {
+        "Devices": devices,
+        "DeviceCgroupRules": None,
+        "DeviceRequests": None,
+        "MemoryReservation": 0,
+        "MemorySwap": 0,
+        "MemorySwappiness": None,
+        "OomKillDisable": False,
+        "PidsLimit": limit if limit > 0 else None,
+        "Ulimits": [
+            {"Name": name, "Hard": hard, "Soft": soft}
+            for name, soft, hard in map(parse_limits.parse_ulimit, request.ulimit)
+        ],
+        "CpuCount": 0,
+        "CpuPercent": 0,
+        "IOMaximumIOps": 0,
+        "IOMaximumBandwidth": 0,
+    }
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    return dict(text.partition("=")[::2] for text in texts)
+
+
+def _capabilities(names: Sequence[str]) -> list[str] | None:
+    """Return the names as docker shows them: upper case, with the prefix, sorted."""
+    upper = {name.upper() for name in names}
+    return sorted(name if name == "ALL" or name.startswith("CAP_") else f"CAP_{name}" for name in upper) or None

@@ -1,0 +1,197 @@
+"""``inspect``: docker's document of a container."""
+
+from __future__ import annotations
+
+from hezi._util import clock
+from hezi.db import images as image_rows
+from hezi.engine import defaults, freeze, parse_env, record
+from hezi.engine.containers import disk, find, host_config, listing, states
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+    from typing import Any
+
+    from hezi.db.connection import Database
+    from hezi.db.containers import ContainerRow
+    from hezi.engine.containers.model import State
+    from hezi.engine.paths import Paths
+    from hezi.engine.record import Details
+    from hezi.engine.request import RunRequest
+    from hezi.spec.image import ContainerConfig
+
+# Go's zero time, which docker shows for "never".
+_NEVER = "0001-01-01T00:00:00Z"
+
+
+def document(paths: Paths, database: Database, name: str, *, sizes: bool = False) -> dict[str, Any]:
+    """See :meth:`hezi.engine.containers.api.Container.inspect`."""
+    with database.read() as connection:
+        row = find.find(connection, name)
+        layers = image_rows.chain_ids(connection, row.image_id)
+        image = image_rows.get(connection, row.image_id)
+        config = image_config(paths, connection, row)
+    details = record.decode(row.config)
+    request = freeze.thaw(row.image_name, dict(details.request))
+    directory = f"{paths.containers}/{row.id}"
+    found: dict[str, Any] = {
+        "Id": row.id,
+        "Created": clock.rfc3339(row.created_ns),
+        "Path": details.args[0] if details.args else "",
+        "Args": list(details.args[1:]),
+        "State": _state(states.of(paths, row, details)),
+        "Image": row.image_id,
+        "ResolvConfPath": f"{directory}/resolv.conf",
+        "HostnamePath": f"{directory}/hostname",
+        "HostsPath": f"{directory}/hosts",
+        "LogPath": "",
+        "Name": f"/{row.name}",
+        "RestartCount": states.of(paths, row, details).restart_count,
+        "Driver": "overlay",
+        "Platform": "linux",
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": "",
+        "ExecIDs": None,
+        "HostConfig": host_config.document(request),
+        "GraphDriver": _driver(paths, directory, layers),
+    }
+    if sizes:
+        own = disk.written(paths, row.id)
+        found["SizeRw"] = own
+        found["SizeRootFs"] = own + (image.size if image else 0)
+    found["Mounts"] = list(details.mounts)
+    found["Config"] = _config(request, config, details)
+    found["NetworkSettings"] = _network(listing.network(details))
+    return found
+
+
+def image_config(paths: Paths, connection: Connection, row: ContainerRow) -> ContainerConfig:
+    """Return the configuration of a container's image, which may be gone itself."""
+    from hezi.spec import image as images
+
+    raw = image_rows.config(connection, row.image_id)
+    if raw is None:
+        try:
+            with open(f"{paths.containers}/{row.id}/{record.IMAGE_CONFIG}", "rb") as file:
+                raw = file.read(images.MAX_CONFIG + 1)
+        except OSError:
+            return images.ContainerConfig()
+    return images.parse_config(raw).config
+
+
+def _time(nanoseconds: int) -> str:
+    return clock.rfc3339(nanoseconds) if nanoseconds else _NEVER
+
+
+def _state(state: State) -> dict[str, Any]:
+    code = state.exit_code
+    unknown = code is None and state.status == "exited"
+    found: dict[str, Any] = {
+        "Status": state.status,
+        "Running": state.running,
+        "Paused": state.status == "paused",
+        "Restarting": state.status == "restarting",
+        "OOMKilled": state.oom_killed,
+        "Dead": False,
+        "Pid": state.pid,
+        "ExitCode": states.UNKNOWN_EXIT if unknown else (code or 0),
+        "Error": state.error or ("the exit code is unknown: nobody was there to see it" if unknown else ""),
+        "StartedAt": _time(state.started_ns),
+        "FinishedAt": _time(state.finished_ns),
+    }
+    if state.health is not None:
+        found["Health"] = state.health
+    return found
+
+
+def _driver(paths: Paths, directory: str, layers: list[str]) -> dict[str, Any]:
+    lower = ":".join(f"{paths.root}/layers/{chain.partition(':')[2]}/diff" for chain in reversed(layers))
+    data = {"LowerDir": lower, "UpperDir": f"{directory}/upper", "WorkDir": f"{directory}/work"}
+    return {"Data": data, "Name": "overlay"}
+
+
+def _config(request: RunRequest, image: ContainerConfig, details: Details) -> dict[str, Any]:
+    attached = not request.detach
+    found: dict[str, Any] = {
+        "Hostname": details.hostname,
+        "Domainname": request.domainname or "",
+        "User": request.user or image.user,
+        "AttachStdin": attached and request.interactive,
+        "AttachStdout": attached,
+        "AttachStderr": attached,
+    }
+    if image.exposed_ports:
+        found["ExposedPorts"] = {port: {} for port in sorted(image.exposed_ports)}
+    found |= {
+        "Tty": request.tty,
+        "OpenStdin": request.interactive,
+        "StdinOnce": attached and request.interactive,
+        "Env": _environment(request, image),
+    }
+    entrypoint = image.entrypoint
+    command = request.command or image.cmd
+    if request.entrypoint is not None:
+        entrypoint = (request.entrypoint,) if request.entrypoint else None
+        command = request.command
+    volumes: dict[str, Any] = {str(mount["Destination"]): {} for mount in details.mounts if mount["Type"] == "volume"}
+    found |= {
+        "Cmd": list(command) if command else None,
+        "Image": request.image,
+        "Volumes": volumes or None,
+        "WorkingDir": request.workdir or image.working_dir,
+        "Entrypoint": list(entrypoint) if entrypoint else None,
+        "OnBuild": list(image.onbuild) or None,
+        "Labels": dict(details.labels),
+    }
+    if request.stop_signal or image.stop_signal:
+        found["StopSignal"] = request.stop_signal or image.stop_signal
+    return found
+
+
+def _environment(request: RunRequest, image: ContainerConfig) -> list[str]:
+    flags = [parse_env.parse_env(text, {}) for text in request.env]
+    merged = parse_env.merge_env(image.env, flags, ())
+    if "PATH" not in merged:
+        merged["PATH"] = (defaults.PATH, "default")
+    return [f"{name}={value}" for name, (value, _) in merged.items()]
+
+
+def _network(name: str) -> dict[str, Any]:
+    empty: dict[str, Any] = {
+        "IPAMConfig": None,
+        "Links": None,
+        "Aliases": None,
+        "MacAddress": "",
+        "DriverOpts": None,
+        "GwPriority": 0,
+        "NetworkID": "",
+        "EndpointID": "",
+        "Gateway": "",
+        "IPAddress": "",
+        "IPPrefixLen": 0,
+        "IPv6Gateway": "",
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
+        "DNSNames": None,
+    }
+    return {
+        "Bridge": "",
+        "SandboxID": "",
+        "SandboxKey": "",
+        "Ports": {},
+        "HairpinMode": False,
+        "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0,
+        "SecondaryIPAddresses": None,
+        "SecondaryIPv6Addresses": None,
+        "EndpointID": "",
+        "Gateway": "",
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
+        "IPAddress": "",
+        "IPPrefixLen": 0,
+        "IPv6Gateway": "",
+        "MacAddress": "",
+        "Networks": {name: empty},
+    }

@@ -1,0 +1,155 @@
+"""What ``ps`` shows: newest first, filtered as docker filters."""
+
+from __future__ import annotations
+
+from hezi import errors
+from hezi._util import clock
+from hezi.db import containers
+from hezi.db import images as image_rows
+from hezi.engine import record
+from hezi.engine.containers import disk, filters, find, states
+from hezi.engine.containers.model import ContainerSummary, State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from sqlite3 import Connection
+
+    from hezi.db.connection import Database
+    from hezi.db.containers import ContainerRow
+    from hezi.engine.paths import Paths
+    from hezi.engine.record import Details
+
+
+def summaries(
+    paths: Paths,
+    database: Database,
+    *,
+    all_states: bool = False,
+    texts: Iterable[str] = (),
+    limit: int = -1,
+    sizes: bool = False,
+) -> tuple[ContainerSummary, ...]:
+    """See :meth:`hezi.engine.containers.api.Containers.list`."""
+    wanted = filters.read(texts, filters.PS_KEYS)
+    filters.check(wanted)
+    everything = all_states or limit > 0 or "status" in wanted
+    with database.read() as connection:
+        rows = containers.list_all(connection)
+        images = _Images(connection)
+        ancestors = images.ids(wanted["ancestor"]) if "ancestor" in wanted else None
+        rows = _between(connection, rows, wanted)
+        chosen = []
+        now = clock.now_ns()
+        for row in rows:
+            if ancestors is not None and row.image_id not in ancestors:
+                continue
+            details = record.decode(row.config)
+            state = states.of(paths, row, details)
+            if not (state.running or everything) or not filters.passes(_subject(row, details, state), wanted):
+                continue
+            chosen.append(_summary(row, details, state, images.shown(row), now))
+            if len(chosen) == limit:
+                break
+        if sizes:
+            chosen = [_with_sizes(paths, connection, one) for one in chosen]
+    return tuple(chosen)
+
+
+class _Images:
+    """What the names that containers were made from mean by now."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known: dict[str, str | None] = {}
+
+    def _id(self, name: str) -> str | None:
+        """Return the id of the image that a name or an id means."""
+        if name not in self._known:
+            self._known[name] = self._look_up(name)
+        return self._known[name]
+
+    def _look_up(self, text: str) -> str | None:
+        from hezi.spec.reference import Reference
+
+        bare = text.removeprefix("sha256:")
+        if bare and set(bare) <= set("0123456789abcdef"):
+            found = image_rows.by_prefix(self._connection, f"sha256:{bare}")
+            if len(found) == 1:
+                return found[0]
+        try:
+            reference = Reference.parse(text)
+        except errors.Error:
+            return None
+        if reference.digest is not None:
+            return image_rows.digest(self._connection, reference.name, str(reference.digest))
+        row = image_rows.name(self._connection, str(reference.with_default_tag()))
+        return row.image_id if row else None
+
+    def ids(self, names: Iterable[str]) -> set[str | None]:
+        return {self._id(name) for name in names} - {None}
+
+    def shown(self, row: ContainerRow) -> str:
+        return row.image_name if self._id(row.image_name) == row.image_id else row.image_id
+
+
+def _between(connection: Connection, rows: list[ContainerRow], wanted: Mapping[str, list[str]]) -> list[ContainerRow]:
+    """Leave those made before and since the named containers; rows are newest first."""
+    if "before" in wanted:
+        mark = find.find(connection, wanted["before"][-1]).id
+        rows = rows[[row.id for row in rows].index(mark) + 1 :]
+    if "since" in wanted:
+        mark = find.find(connection, wanted["since"][-1]).id
+        position = next((number for number, row in enumerate(rows) if row.id == mark), 0)
+        rows = rows[:position]
+    return rows
+
+
+def _subject(row: ContainerRow, details: Details, state: State) -> filters.Subject:
+    return filters.Subject(
+        id=row.id,
+        name=row.name,
+        image_id=row.image_id,
+        status=state.status,
+        health=str(state.health["Status"]) if state.health else "none",
+        started=bool(state.started_ns),
+        running=state.running,
+        exit_code=state.exit_code,
+        labels=details.labels,
+        network=network(details),
+        mounts=details.mounts,
+    )
+
+
+def network(details: Details) -> str:
+    """Return the name of the container's network."""
+    return str(details.request.get("network") or "none")
+
+
+def _summary(row: ContainerRow, details: Details, state: State, image: str, now: int) -> ContainerSummary:
+    names = tuple(str(mount.get("Name") or mount["Source"]) for mount in details.mounts if mount["Type"] != "tmpfs")
+    return ContainerSummary(
+        id=row.id,
+        name=row.name,
+        image=image,
+        image_id=row.image_id,
+        command=command_line(details.args),
+        created_ns=row.created_ns,
+        state=state,
+        status=states.describe(state, now),
+        labels=details.labels,
+        mounts=names,
+        local_volumes=sum(mount["Type"] == "volume" for mount in details.mounts),
+        network=network(details),
+    )
+
+
+def command_line(args: Iterable[str]) -> str:
+    """Join a command as docker shows it: arguments with blanks in single quotes."""
+    return " ".join(f"'{arg}'" if " " in arg else arg for arg in args)
+
+
+def _with_sizes(paths: Paths, connection: Connection, one: ContainerSummary) -> ContainerSummary:
+    own = disk.written(paths, one.id)
+    image = image_rows.get(connection, one.image_id)
+    return one._replace(size_rw=own, size_root=own + (image.size if image else 0))

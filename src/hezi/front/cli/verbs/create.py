@@ -1,0 +1,40 @@
+"""``hezi create`` and ``hezi container create``."""
+
+from __future__ import annotations
+
+from hezi.front.cli.option import Verb
+from hezi.front.cli.verbs import run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hezi.front.cli.parser import Parsed
+    from hezi.front.cli.session import Session
+
+_RUN_ONLY = frozenset({"detach", "detach-keys", "plan", "sig-proxy"})
+
+VERB = Verb(
+    "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    "Make a container without starting it",
+    options=tuple(option for option in run.VERB.options if option.name not in _RUN_ONLY),
+    arguments=(1, None),
+    interspersed=False,
+).documented(
+    ("create --name web busybox sleep 60", "Prints the container's id"),
+    spellings=("container create", "create"),
+)
+
+
+def call(session: Session, parsed: Parsed) -> int:
+    """Make it and print its id."""
+    from hezi.front.cli.progress import LazyReporter
+
+    request = run.build_request(parsed, VERB.options)
+    reporter = LazyReporter("none" if request.quiet else "auto", descriptor=2)
+    try:
+        made = session.engine.containers.create_from(
+            request, notice=lambda text: session.notice(f"{session.program}: {text}"), progress=reporter
+        )
+    finally:
+        reporter.close()
+    print(made.id)
+    return 0
