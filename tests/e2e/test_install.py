@@ -16,7 +16,7 @@ from tests.support.harness import REPOSITORY
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project, installed from: building leaves its traces in the copy."""
     source = tmp_path_factory.mktemp("source")
-    for name in ("src", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("bin", "src", "pyproject.toml", "README.md", "LICENSE"):
         subprocess.run(["cp", "-a", str(REPOSITORY / name), str(source)], check=True)
     target = tmp_path_factory.mktemp("target")
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--root-user-action=ignore"]
@@ -50,3 +50,18 @@ def test_the_command_is_installed_and_starts(installed: Path):
     )
     assert done.returncode == 0, done.stderr
     assert "0.1.0" in done.stdout
+
+
+@pytest.mark.needs("module:pip")
+def test_the_command_imports_nothing_before_hezi(installed: Path):
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", str(installed / "bin" / "hezi"), "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "hezi.front.cli.main" in loaded
+    assert not loaded & {"re", "typing", "json", "importlib.metadata"}
