@@ -20,7 +20,11 @@ import _harness as harness
 
 from tests.support.needs import SEARCH_PATH, find_tool
 
-ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith("HEZI_")}, "PATH": SEARCH_PATH}
+# PYTHONDONTWRITEBYTECODE would have an interpreter compile what was edited at every start.
+ENVIRONMENT = {
+    **{k: v for k, v in os.environ.items() if not k.startswith(("HEZI_", "PYTHON"))},
+    "PATH": SEARCH_PATH,
+}
 
 
 class PeerError(RuntimeError):
