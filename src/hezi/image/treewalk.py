@@ -18,7 +18,7 @@ from hezi.linux import fd as linux_fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from hezi.image.tarfields import SparseMap
 
@@ -189,7 +189,7 @@ class TreeSource:
         """Yield the data of the current entry; less than promised when the file became shorter."""
         entry = self._entry
         if entry is None or self._file < 0:
-            return
+            return  # a link, or a whiteout
         for offset, length in entry.sparse if entry.sparse is not None else ((0, entry.size),):
             at, end = offset, offset + length
             while at < end:
@@ -198,6 +198,60 @@ class TreeSource:
                     return
                 at += len(chunk)
                 yield chunk
+
+
+class PickedSource(TreeSource):
+    """Some files of a tree, and whiteouts for what is gone.
+
+    :param top: the tree's root, not closed.
+    :param picked: (path below the root, whether it is gone), in the order of the archive.
+    """
+
+    def __init__(self, top: int, picked: Iterable[tuple[bytes, bool]]) -> None:
+        super().__init__(top, b"")
+        self._picked = picked
+
+    def __iter__(self) -> Iterator[Entry]:
+        self._self_fd = linux_fd.open_self_fd()
+        try:
+            for path, gone in self._picked:
+                entry = whiteout(path) if gone else self._pick(path)
+                if self._directory >= 0:
+                    os.close(self._take_directory())
+                if entry is not None:
+                    yield entry
+        finally:
+            self._close_file()
+            os.close(self._self_fd)
+            self._self_fd = -1
+
+    def _pick(self, path: bytes) -> Entry | None:
+        try:
+            probe = linux_fd.openat2(self._top, path, linux_fd.O_PATH | os.O_NOFOLLOW, 0, _NO_LINKS)
+        except OSError as error:
+            if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+                return None  # it is gone by now
+            raise
+        try:
+            # What a running container has just removed has left a whiteout here.
+            return whiteout(path) if _is_whiteout(os.fstat(probe)) else self._take(probe, path)
+        finally:
+            os.close(probe)
+
+
+def _is_whiteout(info: os.stat_result) -> bool:
+    return stat.S_ISCHR(info.st_mode) and info.st_rdev == 0
+
+
+def whiteout(path: bytes) -> Entry:
+    """Return the entry by which a layer hides ``path`` of the layers below."""
+    above, _, name = path.rpartition(b"/")
+    entry = Entry()
+    entry.name = above + b"/.wh." + name if above else b".wh." + name
+    entry.kind, entry.mode = tarlayer.REGULAR, 0o600
+    entry.uid = entry.gid = entry.size = entry.stored = entry.mtime_ns = entry.devmajor = entry.devminor = 0
+    entry.linkname, entry.xattrs, entry.sparse = b"", (), None
+    return entry
 
 
 def _entry(shown: bytes, kind: int, info: os.stat_result) -> Entry:

@@ -75,6 +75,12 @@ def process_of(paths: Paths, row: ContainerRow) -> Process | None:
     return None
 
 
+def is_paused(paths: Paths, row: ContainerRow) -> bool:
+    """Say whether a running container is paused already."""
+    state = _document(f"{paths.runroot}/containers/{row.id}/state.json") or {}
+    return bool(state.get("paused")) or state.get("status") == "paused"
+
+
 def runtime_document(paths: Paths, row: ContainerRow) -> dict[str, object]:
     """Return the OCI runtime specification that is kept of the container; empty when there is none."""
     for name in ("spec.json", "config.json"):

@@ -109,3 +109,9 @@ class SnapshotDriver(Protocol):
 
     def mount(self, rootfs: Rootfs) -> int:
         """Mount and give the descriptor of the detached mount; closing it undoes it."""
+
+    def view(self, chain_ids: Sequence[Digest], upper: str | None = None) -> int | None:
+        """Open the root of layers stacked, lowest first, read-only; None when there is nothing to stack.
+
+        :param upper: a container's upper directory, shown on top of them.
+        """

@@ -251,15 +251,23 @@ class OverlayDriver:
         """Return the path of a layer's tree."""
         return f"{self._path}/{chain_id.hex}/diff"
 
-    def view(self, chain_ids: Sequence[Digest]) -> int | None:
-        """Open the root of the given layers stacked; None when there are none. The descriptor is the caller's."""
-        if not chain_ids:
+    def view(self, chain_ids: Sequence[Digest], upper: str | None = None) -> int | None:
+        """Open the root of the given layers stacked; None when there are none. The descriptor is the caller's.
+
+        :param upper: the changes of a container, which may be running: they are looked at as one more layer.
+        """
+        if not chain_ids and upper is None:
             return None
-        if len(chain_ids) == 1:
+        if len(chain_ids) == 1 and upper is None:
             # overlayfs wants two layers or an upper directory; one alone has no whiteouts and is its own view.
             return os.open(f"{chain_ids[0].hex}/diff", DIR_FLAGS, dir_fd=self.fd)
-        lower = [self._open_diff(chain_id) for chain_id in reversed(chain_ids)]
+        lower: list[int] = []
         try:
+            if upper is not None:
+                lower.append(os.open(upper, DIR_FLAGS))
+            lower.extend(self._open_diff(chain_id) for chain_id in reversed(chain_ids))
+            if len(lower) == 1:
+                lower.append(self._open_empty("a"))
             return overlay_mount.mount(lower, None, None, readonly=True, scratch=self._path)
         finally:
             for fd in lower:
