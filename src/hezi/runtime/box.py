@@ -189,7 +189,7 @@ def start(
         if len(plan.fds) > 1 and stdio is None:
             with signals.Held():
                 _pipes(box, theirs, stdin)
-        joins = {} if cgroup is None or join_late else _joins(cgroup)
+        joins = {} if cgroup is None or join_late else join_names(cgroup)
         fds = [rootfs, *(stdio or theirs)][: len(plan.fds)]
         stage.channel.send(("plan", plan.encode(), (*plan.fds, *joins)), [*fds, *joins.values()])
         while theirs:
@@ -199,7 +199,7 @@ def start(
         with signals.Held():
             stage.close()
     except BaseException as error:
-        failure = _explain(stage, error) if isinstance(error, OSError) else None
+        failure = broken_line(stage, error) if isinstance(error, OSError) else None
         with signals.Held():
             _abandon(stage, box, theirs)
         if failure is None:
@@ -208,7 +208,7 @@ def start(
     return box
 
 
-def _joins(cgroup: Cgroup) -> dict[str, int]:
+def join_names(cgroup: Cgroup) -> dict[str, int]:
     """Name the descriptors by which stage 1 and its child get in themselves.
 
     Moved from outside, by cgroup.procs, a process waits 5-15 ms for an RCU grace period; so it waits for nothing.
@@ -253,12 +253,11 @@ def _follow(stage: Stage1, plan: Plan, box: Box, join: Cgroup | None) -> None:
                 join.add(box.pid)
             stage.channel.send(("go",))
         elif kind == "warning":
-            entry = plan.entries[message[1]]
-            box.warnings.append(f"{type(entry.operation).__name__} {entry.operation.describe()}: {message[2]}")
+            box.warnings.append(warning(plan, *message[1:]))
         elif kind == "executing":
             executing = True
         elif kind == "failed":
-            raise _failure(plan, *message[1:])
+            raise operation_failure(plan, *message[1:])
     if not box.pid or not executing:
         raise _death(stage, box)
 
@@ -274,7 +273,13 @@ def _death(stage: Stage1, box: Box) -> errors.Error:
     return errors.Error(errors.INTERNAL, message)
 
 
-def _explain(stage: Stage1, error: OSError) -> errors.Error:
+def warning(plan: Plan, index: int, text: str) -> str:
+    """Say what the container goes without."""
+    operation = plan.entries[index].operation
+    return f"{type(operation).__name__} {operation.describe()}: {text}"
+
+
+def broken_line(stage: Stage1, error: OSError) -> errors.Error:
     """Say what a broken line means: mostly that the other side is dead, which knows better why."""
     complaint = stage.complaint() if stage.trouble >= 0 else ""
     if complaint:
@@ -308,7 +313,12 @@ def _hear_of_init(stage: Stage1, box: Box) -> None:
             box.pid, box.pidfd = message[1], fds[0]
 
 
-def _failure(plan: Plan, index: int, number: int, text: str, path: object) -> errors.Error:
+def operation_failure(plan: Plan, index: int, number: int, text: str, path: object) -> errors.Error:
+    """Say what failed, by the operation with this index; -1 for none of the plan's."""
+    if index < 0:
+        where = os.fsdecode(path) if isinstance(path, str | bytes) else None
+        doing = "cannot start the container"
+        return errors.from_os_error(doing, OSError(number, text, where))
     operation = plan.entries[index].operation
     where = os.fsdecode(path) if isinstance(path, str | bytes) else None
     if isinstance(operation, ops_process.Exec):

@@ -34,13 +34,19 @@ exit.json::
 
 from __future__ import annotations
 
+import _socket  # noqa: PLC2701 - the socket module imports selectors, enum and more
+import os
+
 from hezi import errors
 from hezi._util.record import NamedTuple
+from hezi.linux import pidfd
+from hezi.runtime import attach, box, ops_mounts, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hezi.linux.cgroup.manager import ContainerCgroup
-    from hezi.runtime.attach import MonitorClient
     from hezi.runtime.plan import Plan
     from hezi.runtime.spawn import Stage1
 
@@ -146,7 +152,7 @@ class Monitored(NamedTuple):
     monitor_pid: int
     monitor_start_time: int
     started_ns: int
-    client: MonitorClient
+    client: attach.MonitorClient
     warnings: tuple[str, ...] = ()
 
 
@@ -157,6 +163,71 @@ def start(stage: Stage1, request: MonitorRequest) -> Monitored:
     :raises hezi.errors.Error: as :func:`hezi.runtime.box.start`; then nothing is left of it, the cgroup is the caller's
         again.
     """
-    stage.close()
-    message = f"{request.name} cannot be held by a monitor yet"
-    raise errors.Error(errors.UNSUPPORTED, message)
+    joins = {} if request.cgroup is None or request.join_late else box.join_names(request.cgroup)
+    names = (ops_mounts.ROOT, *joins)
+    try:
+        os.makedirs(request.runtime_directory, 0o700, exist_ok=True)
+        settings = _settings(request)
+        with signals.Held():
+            stage.channel.send(("monitor", request.plan.encode(), names, settings), [request.rootfs, *joins.values()])
+        return _follow(stage, request)
+    except OSError as error:
+        raise box.broken_line(stage, error) from error
+    finally:
+        with signals.Held():
+            stage.close()
+
+
+def _follow(stage: Stage1, request: MonitorRequest) -> Monitored:
+    warnings = []
+    failure = None
+    while True:
+        message, _ = stage.channel.receive()
+        if message is None:
+            raise failure or _death(stage)
+        kind = message[0]
+        if kind == "warning":
+            warnings.append(box.warning(request.plan, message[1], message[2]))
+        elif kind == "failed":
+            # It is gone, and with it what it made, when the line ends.
+            failure = box.operation_failure(request.plan, *message[1:])
+        elif kind == "started":
+            sock = _socket.socket(fileno=stage.channel.socket.detach())
+            pid, start_time, monitor, monitor_start, started_ns = message[1:]
+            client = attach.MonitorClient(sock)
+            return Monitored(pid, start_time, monitor, monitor_start, started_ns, client, tuple(warnings))
+
+
+def _death(stage: Stage1) -> errors.Error:
+    complaint = stage.complaint()
+    message = "the container's monitor died" + (f": {complaint.splitlines()[-1]}" if complaint else "")
+    return errors.Error(errors.INTERNAL, message)
+
+
+def _settings(request: MonitorRequest) -> dict[str, Any]:
+    """Give the request in the form that travels: plain data."""
+    health = request.health
+    remount = request.remount
+    return {
+        "id": request.id,
+        "name": request.name,
+        "directory": request.directory,
+        "runtime_directory": request.runtime_directory,
+        "cgroups": [] if request.cgroup is None else request.cgroup.describe(),
+        "join_late": request.join_late,
+        "terminal": len(request.plan.fds) == 1,
+        "stdin": request.stdin,
+        "stdin_once": request.stdin_once,
+        "client": request.client,
+        "log": tuple(request.log),
+        "restart": tuple(request.restart),
+        "restart_count": request.restart_count,
+        "remount": None if remount is None else tuple(remount),
+        "health": None if health is None else {**health._asdict(), "plan": health.plan.encode()},
+        "stop_signal": request.stop_signal,
+        "stop_timeout": request.stop_timeout,
+        "remove": request.remove,
+        "remove_trees": request.remove_trees,
+        "events": request.events,
+        "boot_id": pidfd.boot_id(),
+    }

@@ -60,6 +60,7 @@ EXIT = 70
 LAGGED = 71  # u64
 STARTED = 72  # u32 pid
 FAILED = 73  # marshal: (index of the operation, errno, text, path)
+INPUT_CLOSED = 74  # the program reads no more input: sending it is of no use
 
 # Flags of HELLO.
 WANT_STDIN = 1

@@ -6,12 +6,14 @@ import _signal  # type: ignore[import-not-found]  # noqa: PLC2701 - see above; t
 
 from hezi.linux import sigaction
 
+SIGHUP = 1
 SIGINT = 2
 SIGILL = 4
 SIGBUS = 7
 SIGFPE = 8
 SIGKILL = 9
 SIGSEGV = 11
+SIGTERM = 15
 SIGCHLD = 17
 SIGTTIN = 21
 SIGTTOU = 22
@@ -69,3 +71,26 @@ def reset() -> None:
         if _signal.getsignal(number) == _signal.SIG_IGN:
             _signal.signal(number, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+
+def ignore(number: int) -> None:
+    """Take no notice of one signal."""
+    _signal.signal(number, _signal.SIG_IGN)
+
+
+def _noticed(_number: int, _frame: object) -> None:
+    """The number is in the wake-up descriptor already."""
+
+
+def wake_by(fd: int, *numbers: int) -> None:
+    """Have the numbers of these signals written to a non-blocking descriptor as they arrive."""
+    _signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
+    for number in numbers:
+        _signal.signal(number, _noticed)
+
+
+def wake_no_more(*numbers: int) -> None:
+    """Undo :func:`wake_by`, in a child."""
+    _signal.set_wakeup_fd(-1)
+    for number in numbers:
+        _signal.signal(number, _signal.SIG_DFL)

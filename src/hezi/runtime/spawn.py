@@ -28,7 +28,7 @@ _FLAGS = ("-I", "-S", "-X", "utf8")
 # collection the imports are 0.8 ms shorter, and pages that were shared by a fork stay so; nothing in there lives long.
 _PROGRAM = (
     "import sys, gc; gc.disable(); sys.path.append(sys.argv[1]); "
-    "from hezi.runtime.stage1 import main; main(int(sys.argv[2]))"
+    "from hezi.runtime.stage1 import main; main(int(sys.argv[2]), sys.argv[3:] == ['monitor'])"
 )
 _LINE = 3
 _LOWEST = 16
@@ -86,9 +86,11 @@ class Stage1:
         self.close()
 
 
-def spawn() -> Stage1:
+def spawn(*, monitored: bool = False) -> Stage1:
     """Start a stage 1; it is killed when the calling thread ends.
 
+    :param monitored: start a monitor instead, for :mod:`hezi.runtime.monitor_start`: it becomes nobody's child, and
+        ends when the line to it is closed before it got something to do.
     :raises hezi.errors.Error: UNSUPPORTED or PERMISSION when there is no interpreter to run it in.
     """
     path = interpreter.real_path()
@@ -101,7 +103,7 @@ def spawn() -> Stage1:
         fds.append(trouble)
         complaints = _high(complaints, fds, close=True)
         with signals.Held():
-            process = _execute(path, program, line, complaints)
+            process = _execute(path, program, line, complaints, monitored=monitored)
             stage = Stage1(process, pidfd.pidfd_open(process), Channel(ours), trouble)
             fds.remove(trouble)
     except OSError as error:
@@ -127,12 +129,12 @@ def _high(fd: int, fds: list[int], *, close: bool = False) -> int:
     return high
 
 
-def _execute(path: str, program: int, line: int, complaints: int) -> int:
+def _execute(path: str, program: int, line: int, complaints: int, *, monitored: bool) -> int:
     source = os.path.dirname(os.path.dirname(os.path.abspath(hezi.__file__)))
     return os.posix_spawn(
         f"/proc/self/fd/{program}",
         # The interpreter finds its library from the name it is called by.
-        [path, *_FLAGS, "-c", _PROGRAM, source, str(_LINE)],
+        [path, *_FLAGS, "-c", _PROGRAM, source, str(_LINE), *(["monitor"] if monitored else [])],
         _environment(path),
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0),

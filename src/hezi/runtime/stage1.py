@@ -13,36 +13,22 @@ import os
 import sys
 
 from hezi.linux import fd as _fd
-from hezi.linux import prctl, title
-from hezi.runtime import ops, ops_devices, ops_mounts, ops_process, ops_spaces, signals
+from hezi.linux import prctl
+from hezi.runtime import execute, signals
 from hezi.runtime.channel import Channel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import NoReturn
 
-_MODULES = (ops_spaces, ops_mounts, ops_devices, ops_process)
 _FAILED = 1
 
 
-def kinds() -> dict[str, type[ops.Operation]]:
-    """Give every kind of operation by its name."""
-    return {
-        name: value
-        for module in _MODULES
-        for name, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, ops.Operation) and value.__module__ == module.__name__
-    }
+def main(number: int, monitored: bool = False) -> NoReturn:
+    """Serve one start over the socket with descriptor ``number``; never returns.
 
-
-def decode(encoded: tuple[tuple[Any, ...], ...]) -> tuple[ops.Operation, ...]:
-    """Build the operations of a plan from the form that travels."""
-    known = kinds()
-    return tuple(known[name](*fields) for name, *fields in encoded)
-
-
-def main(number: int) -> NoReturn:
-    """Serve one start over the socket with descriptor ``number``; never returns."""
+    :param monitored: become the container's monitor, whose child stage 1 is then.
+    """
     if number > 3:
         _fd.close_range(3, number - 1)
     _fd.close_range(number + 1, _fd.LAST_FD)
@@ -51,6 +37,10 @@ def main(number: int) -> NoReturn:
     signals.default(signals.SIGINT)
     channel = Channel(_socket.socket(fileno=number))
     prctl.set_dumpable(value=False)
+    if monitored:
+        from hezi.runtime import monitor
+
+        monitor.main(channel)
     prctl.set_pdeathsig(signals.SIGKILL)
     try:
         # EPIPE when the engine died before the death signal was armed.
@@ -61,31 +51,7 @@ def main(number: int) -> NoReturn:
     if message is None:
         os._exit(0)  # not needed after all
     _, encoded, names = message
-    if any(name == ops_process.RunInit.__name__ for name, *_ in encoded):
-        # The paths of the host that we were called with are nothing for the box, which sees us as its process 1.
-        title.set_title("hezi-init")
-    _run(ops.Context(channel, decode(encoded), dict(zip(names, fds, strict=True))))
-
-
-def _run(context: ops.Context) -> NoReturn:
-    """Execute the operations. The last one does not return; CloneInit and RunInit go on in a child."""
-    try:
-        for index, operation in enumerate(context.operations):
-            context.index = index
-            operation.execute(context)
-    except OSError as error:
-        _report(context, error.errno or 0, error.strerror or str(error), error.filename)
-    except BaseException as error:  # the process ends here whatever it was, and must say why
-        _report(context, 0, f"{type(error).__name__}: {error}", None)
-    os._exit(_FAILED)
-
-
-def _report(context: ops.Context, number: int, text: str, path: object) -> None:
-    where = path if isinstance(path, str | bytes) else None
-    try:
-        context.channel.send(("failed", context.index, number, text, where))
-    except OSError:
-        return  # the engine is gone, or the filter forbids it; the exit code is all there is
+    execute.run(channel, encoded, dict(zip(names, fds, strict=True)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 
 from hezi import errors
 from hezi.linux.cgroup.view import Shown
-from hezi.runtime import ops_process, ops_spaces, plan, stage1
+from hezi.runtime import execute, ops_process, ops_spaces, plan
 from hezi.runtime.plan import Options
 from hezi.spec import runtime as rt
 from tests.kernel import boxes
@@ -100,7 +100,7 @@ def test_a_plan_survives_the_way_to_stage_1():
     )
     made = plan.make(wanted, Options(init=True, seccomp=b"\1" * 16))
     encoded = marshal.loads(marshal.dumps(made.encode()))
-    assert stage1.decode(encoded) == tuple(entry.operation for entry in made.entries)
+    assert execute.decode(encoded) == tuple(entry.operation for entry in made.entries)
 
 
 def test_every_kind_of_operation_describes_itself_in_one_line():

@@ -89,6 +89,13 @@ class ContainerCgroup:
         """The group's directory in each hierarchy, by the hierarchy's mount point."""
         return {member.hierarchy.mount_point: member.group.path for member in self._members}
 
+    def describe(self) -> list[tuple[int, str, tuple[str, ...]]]:
+        """Give (version, path, controllers) of each group, for a process that is to open them itself."""
+        return [
+            (member.hierarchy.version, member.group.path, tuple(member.hierarchy.controllers))
+            for member in self._members
+        ]
+
     @property
     def cgroup_fd(self) -> int | None:
         """The directory in the v2 hierarchy, for CLONE_INTO_CGROUP; None without one."""

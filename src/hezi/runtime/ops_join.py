@@ -1,0 +1,94 @@
+"""Operations of a program that joins a container which runs already."""
+
+from __future__ import annotations
+
+import os
+
+from hezi.linux import fd as _fd
+from hezi.linux import namespaces, pty
+from hezi.runtime import ops
+from hezi.runtime.ops_devices import TERMINAL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+# The descriptor of the container's first process, which comes beside the plan's.
+TARGET = "target"
+_ADJUSTMENT = "/proc/self/oom_score_adj"
+
+
+class JoinContainer(ops.Operation):
+    """Enter all namespaces of the container's first process at once, named by a descriptor of it (Linux 5.8).
+
+    Its mount namespace too: the root and the working directory are the container's root from then on.
+    """
+
+    __slots__ = ("kinds", "oom_score_adj")
+    where: ClassVar[str] = ops.OUTSIDE
+
+    def __init__(self, kinds: tuple[str, ...], oom_score_adj: int | None) -> None:
+        self.kinds = kinds
+        self.oom_score_adj = oom_score_adj
+
+    def describe(self) -> str:
+        return f"{' '.join(self.kinds)} namespaces of its first process"
+
+    def execute(self, context: ops.Context) -> None:
+        if self.oom_score_adj is not None:
+            _adjust(context, self.oom_score_adj)
+        target = context.fds.pop(TARGET)
+        try:
+            flags = 0
+            for kind in self.kinds:
+                flags |= namespaces.KINDS[kind]
+            namespaces.setns(target, flags)
+        finally:
+            os.close(target)
+
+
+def _adjust(context: ops.Context, value: int) -> None:
+    """Set it while /proc is the host's; the child inherits it."""
+    fd = os.open(_ADJUSTMENT, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, b"%d" % value)
+    except PermissionError:
+        context.warn("the OOM score adjustment is not allowed here; it stays as it is")
+    finally:
+        os.close(fd)
+
+
+class OpenTerminalInside(ops.Operation):
+    """Make a pseudo-terminal in the devpts that the container has on /dev/pts; the caller gets the master.
+
+    What lies there is the container's to choose, so it is looked up without following magic links and believed only
+    when it is a devpts; the slave comes from TIOCGPTPEER, not from a name (CVE-2025-52565).
+    """
+
+    __slots__ = ("columns", "rows", "uid")
+
+    def __init__(self, columns: int, rows: int, uid: int) -> None:
+        self.columns = columns
+        self.rows = rows
+        self.uid = uid
+
+    def describe(self) -> str:
+        size = f", {self.columns}x{self.rows}" if self.rows or self.columns else ""
+        return f"a pseudo-terminal for user {self.uid}{size}"
+
+    def execute(self, context: ops.Context) -> None:
+        root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            devpts = _fd.open_in_root(root, "/dev/pts", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        finally:
+            os.close(root)
+        try:
+            master, slave = pty.open_in_devpts(devpts)
+        finally:
+            os.close(devpts)
+        if self.rows or self.columns:
+            pty.set_winsize(slave, self.rows, self.columns)
+        os.fchown(slave, self.uid, -1)
+        context.channel.send(("console",), (master,))
+        os.close(master)
+        context.fds[TERMINAL] = slave
