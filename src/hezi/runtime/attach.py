@@ -25,8 +25,10 @@ import _socket  # noqa: PLC2701 - the socket module imports selectors, enum and 
 import os
 import select
 import time
+from contextlib import suppress
 
 from hezi import errors
+from hezi.linux import fd as linux_fd
 from hezi.runtime import protocol
 
 TYPE_CHECKING = False
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 _READ = 1 << 18
 _ANSWER_SECONDS = 30.0
-_MSG_DONTWAIT, _MSG_NOSIGNAL = 0x40, 0x4000
+_MAX_FDS = 2
 
 
 class Gone(errors.Error):
@@ -123,7 +125,9 @@ class MonitorClient:
         :return: as in exit.json; None when ``timeout`` seconds have passed.
         """
         if self._exit is None:
-            self._send(protocol.WAIT, protocol.U8.pack(until))
+            # Gone already, it may have left the answer for those who were attached.
+            with suppress(Gone):
+                self._send(protocol.WAIT, protocol.U8.pack(until))
             payload = self._await((protocol.EXIT,), timeout)
             if payload is None:
                 return None
@@ -137,6 +141,39 @@ class MonitorClient:
             return self._await((), timeout) is not None
         except Gone:
             return True
+
+    # --- programs that join ---------------------------------------------------------------------------------------
+
+    def execute(self, payload: bytes, fds: tuple[int, ...]) -> tuple[int, bytes, list[int]]:
+        """Have a program started (see :mod:`hezi.runtime.exec`); the connection is its own from then on.
+
+        :return: STARTED or FAILED, its payload, and the descriptors that came with it.
+        :raises hezi.errors.Error: what the monitor refused.
+        """
+        self._send(protocol.EXEC, payload, fds)
+        received: list[int] = []
+        try:
+            while not self._kept:
+                data, more = linux_fd.recv_fds(self._socket, _READ, _MAX_FDS)
+                received += more
+                if not data:
+                    raise Gone
+                self._take(data)
+        except (OSError, errors.Error) as error:
+            for fd in received:
+                os.close(fd)
+            if isinstance(error, OSError):
+                raise Gone from error
+            raise
+        kind, answer = self._kept.pop(0)
+        if kind == protocol.ERROR:
+            raise _refusal(answer)
+        return kind, answer, received
+
+    def result(self, timeout: float | None = None) -> dict[str, Any] | None:
+        """Wait for the end of the program that :meth:`execute` started; None when the time was up."""
+        payload = self._await((protocol.EXIT,), timeout)
+        return None if payload is None else _document(payload)
 
     # --- streams --------------------------------------------------------------------------------------------------
 
@@ -190,11 +227,9 @@ class MonitorClient:
     # --- inside ---------------------------------------------------------------------------------------------------
 
     def _send(self, kind: int, payload: bytes = b"", fds: tuple[int, ...] = ()) -> None:
-        from hezi.linux import fd as linux_fd
-
         try:
             linux_fd.send_fds(self._socket, protocol.frame(kind, payload), fds)
-        except (BrokenPipeError, ConnectionError) as error:
+        except ConnectionError as error:
             raise Gone from error
 
     def _request(self, kind: int, payload: bytes = b"") -> None:
@@ -241,6 +276,10 @@ class MonitorClient:
             data = b""
         if not data:
             raise Gone
+        self._take(data)
+        return True
+
+    def _take(self, data: bytes) -> None:
         try:
             for kind, payload in self._frames.feed(data):
                 if kind == protocol.CREDIT:
@@ -249,7 +288,6 @@ class MonitorClient:
         except ValueError as error:
             message = f"the container's monitor does not speak as expected: {error}"
             raise errors.Error(errors.INTERNAL, message) from error
-        return True
 
     def close(self) -> None:
         """Close the line; the container goes on. Again does nothing."""

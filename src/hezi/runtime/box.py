@@ -59,6 +59,14 @@ class Cgroup(Protocol):
         """Kill every process in it."""
 
 
+class Piped(Protocol):
+    """What :func:`make_pipes` fills in."""
+
+    stdin: int
+    stdout: int
+    stderr: int
+
+
 class ExitStatus(NamedTuple):
     """How a container ended.
 
@@ -188,7 +196,7 @@ def start(
     try:
         if len(plan.fds) > 1 and stdio is None:
             with signals.Held():
-                _pipes(box, theirs, stdin)
+                make_pipes(box, theirs, stdin)
         joins = {} if cgroup is None or join_late else join_names(cgroup)
         fds = [rootfs, *(stdio or theirs)][: len(plan.fds)]
         stage.channel.send(("plan", plan.encode(), (*plan.fds, *joins)), [*fds, *joins.values()])
@@ -219,7 +227,7 @@ def join_names(cgroup: Cgroup) -> dict[str, int]:
     return joins
 
 
-def _pipes(box: Box, theirs: list[int], stdin: bool) -> None:
+def make_pipes(box: Piped, theirs: list[int], stdin: bool) -> None:
     """Make the streams: our ends go to the box, those of the program to ``theirs``."""
     if stdin:
         reading, box.stdin = os.pipe2(os.O_CLOEXEC)

@@ -110,7 +110,7 @@ def make(spec: Spec, options: Options | None = None, origins: Mapping[str, str] 
     chosen = options or Options()
     said = origins or {}
     _check(spec)
-    pairs = [*_spaces(spec), *_tree(spec, chosen), *_process(spec, chosen)]
+    pairs = [*_spaces(spec), *_tree(spec, chosen), *process_operations(spec.process, chosen)]
     # What happens outside comes first, and of that the clone, after which there is only the inside, comes last.
     pairs.sort(key=lambda pair: (pair[1].where != ops.OUTSIDE, isinstance(pair[1], ops_spaces.CloneInit)))
     entries = tuple(Entry(operation, key, _origin(said, key)) for key, operation in pairs)
@@ -127,14 +127,25 @@ def _invalid(message: str) -> errors.Error:
 
 
 def _check(spec: Spec) -> None:
-    process = spec.process
+    for text in (spec.hostname or "", spec.domainname or ""):
+        if "\0" in text:
+            message = f"NUL byte in {text!r}"
+            raise _invalid(message)
+    check_process(spec.process)
+
+
+def check_process(process: Process) -> None:
+    """Refuse a process that contradicts itself.
+
+    :raises hezi.errors.Error: INVALID.
+    """
     if not process.args or not process.args[0]:
         message = "no program to run"
         raise _invalid(message)
     if not process.cwd.startswith("/"):
         message = f"the working directory {process.cwd!r} is not an absolute path"
         raise _invalid(message)
-    for text in (*process.args, *process.env, process.cwd, spec.hostname or "", spec.domainname or ""):
+    for text in (*process.args, *process.env, process.cwd):
         if "\0" in text:
             message = f"NUL byte in {text!r}"
             raise _invalid(message)
@@ -253,8 +264,8 @@ def _sysctl(spec: Spec, name: str, value: str) -> ops.Operation:
     return ops_mounts.WriteSysctl(name, os.fsencode(path), os.fsencode(value))
 
 
-def _process(spec: Spec, options: Options) -> Iterator[tuple[str, ops.Operation]]:
-    process = spec.process
+def process_operations(process: Process, options: Options) -> Iterator[tuple[str, ops.Operation]]:
+    """Give what makes the process what it is to be, and at last executes the program."""
     if process.oom_score_adj is not None:
         yield "oom_score_adj", ops_process.SetOomScoreAdj(process.oom_score_adj)
     for limit in process.rlimits:
