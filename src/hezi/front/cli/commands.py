@@ -20,6 +20,7 @@ BUILT = {
     "rm": ("rm", "Commands", "Remove one or more containers"),
     "diff": ("diff", "Commands", "Show what a container has changed in its files"),
     "export": ("export", "Commands", "Write a container's file system as a tar archive"),
+    "logs": ("logs", "Commands", "Show what a container wrote"),
     "completion": ("completion", "Commands", "Print the completion script for a shell"),
     "help": ("help", "Commands", "Show help for a command"),
     "container run": ("run", "", "Run a program in a new container"),
@@ -34,6 +35,7 @@ BUILT = {
     "container rm": ("rm", "", "Remove one or more containers"),
     "container diff": ("diff", "", "Show what a container has changed in its files"),
     "container export": ("export", "", "Write a container's file system as a tar archive"),
+    "container logs": ("logs", "", "Show what a container wrote"),
     "image pull": ("pull", "", "Get an image from a registry"),
     "image ls": ("images", "", "List images"),
     "image rm": ("rmi", "", "Remove one or more images"),
@@ -84,8 +86,8 @@ NO_TRUST = "hezi does no Notary signing; images are verified by digest"
 # reason -> {group: names}; the group "" holds the names without one
 PLANNED = {
     CONTAINERS: {
-        "": "attach events exec kill logs pause restart start stats stop top unpause update wait",
-        "container": "attach exec kill logs pause restart start stats stop top unpause update wait",
+        "": "attach events exec kill pause restart start stats stop top unpause update wait",
+        "container": "attach exec kill pause restart start stats stop top unpause update wait",
         "system": "events",
         "volume": "create inspect ls list prune rm remove update",
     },
