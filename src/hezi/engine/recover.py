@@ -43,9 +43,18 @@ def sweep(paths: Paths, database: Database) -> int:
         # Somebody else is at it.
         return 0
     try:
-        return sum(_end(paths, database, one) for one in dead)
+        ended = sum(_end(paths, database, one) for one in dead)
+        _sweep_volumes(paths)
+        return ended
     finally:
         lock.release()
+
+
+def _sweep_volumes(paths: Paths) -> None:
+    from hezi.volume import local
+
+    with suppress(OSError):  # the next time does
+        local.sweep(paths.volumes)
 
 
 def _lives(process: tuple[int, int, str], boot: str) -> bool:

@@ -1,7 +1,8 @@
 """Local volumes: ``volumes/<name>/_data`` below the engine's root.
 
 A volume is its directory; there is no second record of it. ``meta.json`` beside ``_data`` keeps labels and whether it
-is anonymous. A volume whose ``_data`` is there is complete: it is made under another name and renamed.
+is anonymous. A volume whose ``_data`` is there is complete: it is made under another name and renamed. Whoever makes
+one holds ``volumes.lock`` shared; what has a name of that kind when nobody does was left by a killed process.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 
 from hezi import errors
 from hezi._util import atomic
+from hezi._util.lock import FileLock
 from hezi._util.record import NamedTuple
 from hezi.volume.names import check_name
 
@@ -46,7 +48,8 @@ def ensure(volumes: str, name: str, *, anonymous: bool, labels: Iterable[tuple[s
         return Volume(name, path, created=False)
     try:
         atomic.make_private_dir(volumes)
-        return Volume(name, path, created=_make(volumes, name, anonymous, dict(labels)))
+        with FileLock(None, _lock_name(volumes), shared=True):
+            return Volume(name, path, created=_make(volumes, name, anonymous, dict(labels)))
     except OSError as error:
         doing = f"cannot create volume {name}"
         raise errors.from_os_error(doing, error) from error
@@ -79,6 +82,30 @@ def _make(volumes: str, name: str, anonymous: bool, labels: dict[str, str]) -> b
         atomic.remove_tree(parent, temporary)
         os.close(parent)
     return True
+
+
+def sweep(volumes: str) -> None:
+    """Remove what killed processes left half-made; nothing while somebody makes a volume.
+
+    :raises OSError: something cannot be removed.
+    """
+    try:
+        parent = os.open(volumes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    lock = FileLock(None, _lock_name(volumes), blocking=False)
+    try:
+        if lock.acquire():
+            for name in os.listdir(parent):
+                if name.startswith("."):  # no volume's name does
+                    atomic.remove_tree(parent, name)
+    finally:
+        lock.release()
+        os.close(parent)
+
+
+def _lock_name(volumes: str) -> str:
+    return f"{volumes}.lock"
 
 
 def remove(volumes: str, name: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hezi import errors
+from hezi._util.lock import FileLock
 from hezi.volume import copyup, local
 
 
@@ -158,3 +159,15 @@ def test_too_deep_a_tree_is_refused(trees: tuple[Path, Path]) -> None:
     deep.mkdir(parents=True)
     with pytest.raises(errors.Error, match="directories deep"):
         copy(image, volume)
+
+
+def test_what_a_killed_process_left_half_made_is_swept(tmp_path: Path) -> None:
+    volumes = str(tmp_path / "volumes")
+    local.sweep(volumes)  # no volume was ever made
+    local.ensure(volumes, "data", anonymous=False)
+    os.makedirs(f"{volumes}/.other.0123abcd/_data")
+    with FileLock(None, f"{volumes}.lock", shared=True):
+        local.sweep(volumes)
+        assert sorted(os.listdir(volumes)) == [".other.0123abcd", "data"], "somebody may be making it"
+    local.sweep(volumes)
+    assert os.listdir(volumes) == ["data"]
