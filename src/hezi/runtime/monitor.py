@@ -317,6 +317,8 @@ class Monitor:
         if self._oom[0] >= 0:
             events = loop.READ if self._oom[1] >= 0 else loop.PRIORITY
             self.loop.watch(self._oom[0], events, self._oom_happened)
+        # It may have been before we looked.
+        self._note_oom()
 
     def _forget_oom(self) -> None:
         events, control = self._oom
@@ -333,6 +335,9 @@ class Monitor:
             os.read(events, 8) if control >= 0 else os.pread(events, 4096, 0)
         except OSError:
             self._forget_oom()
+        self._note_oom()
+
+    def _note_oom(self) -> None:
         if not self.oom_killed and self.groups.new_oom_kills() > 0:
             self.oom_killed = True
             self.files.event("oom")
@@ -488,7 +493,8 @@ class Monitor:
         payload = monitor_files.dumps(record)
         for client in list(self.clients.all):
             waits = client.waits
-            if client.flags or protocol.WAIT_NEXT_EXIT in waits or (last and waits):
+            # At the last end everybody: who had not asked yet finds the answer waiting.
+            if last or client.flags or protocol.WAIT_NEXT_EXIT in waits:
                 client.send(protocol.EXIT, payload)
                 client.waits = [] if last else [kind for kind in waits if kind != protocol.WAIT_NEXT_EXIT]
 
