@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Version,
     )
     from hezi.engine.run import Running
+    from hezi.engine.volumes import Volumes
 
 
 class Engine:
@@ -52,6 +53,13 @@ class Engine:
         from hezi.engine.containers.api import Containers
 
         return Containers(self.paths)
+
+    @property
+    def volumes(self) -> Volumes:
+        """The volumes: create, list, get, inspect, remove, prune."""
+        from hezi.engine.volumes import Volumes
+
+        return Volumes(self.paths)
 
     def run(
         self,

@@ -54,8 +54,6 @@ def blueprint(case: Case, root_fd: int, paths: Paths, console_size: tuple[int, i
     :param root_fd: the image's root directory.
     :raises errors.Error: there is no such user, a device is missing, ...
     """
-    from hezi.volume import local
-
     account = accounts.resolve(
         case.draft.user,
         case.request.group_add,
@@ -66,7 +64,7 @@ def blueprint(case: Case, root_fd: int, paths: Paths, console_size: tuple[int, i
     place = runspec.Place(
         id=case.id,
         files=f"{paths.containers}/{case.id}",
-        volume_path=lambda name: local.data_path(paths.volumes, name),
+        volume_path=lambda name: _volume(paths, name),
         new_name=lambda: next(names),
     )
     nodes = devices.gather(case.draft.devices, privileged=case.request.privileged)
@@ -75,6 +73,12 @@ def blueprint(case: Case, root_fd: int, paths: Paths, console_size: tuple[int, i
         return made
     size = rt.ConsoleSize(*console_size)
     return made._replace(spec=made.spec._replace(process=made.spec.process._replace(console_size=size)))
+
+
+def _volume(paths: Paths, name: str) -> str:
+    from hezi.volume import catalog
+
+    return catalog.source_of(paths.volumes, name)
 
 
 def plan(made: Blueprint, case: Case, paths: Paths, layout: Layout, cgroup_paths: dict[str, str] | None) -> plans.Plan:

@@ -32,12 +32,13 @@ def prepare(paths: Paths, container: Record, made: Blueprint, root_fd: int) -> N
         _make_host_directory(source)
     _check_propagation(made)
     if mounts.volumes:
-        from hezi.volume import copyup, local
+        from hezi.volume import catalog, copyup, local
 
         for use in mounts.volumes:
             volume = local.ensure(paths.volumes, use.name, anonymous=use.anonymous, labels=use.labels)
             if use.copy:
-                copyup.copy_up(root_fd, use.destination, volume.path)
+                # Its own directory, or the one of the host that it stands for.
+                copyup.copy_up(root_fd, use.destination, catalog.source_of(paths.volumes, volume.name))
     if not container.details.remove:
         from hezi.spec import runtime as rt
 

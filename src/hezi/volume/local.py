@@ -37,10 +37,18 @@ def data_path(volumes: str, name: str) -> str:
     return f"{volumes}/{check_name(name)}/_data"
 
 
-def ensure(volumes: str, name: str, *, anonymous: bool, labels: Iterable[tuple[str, str]] = ()) -> Volume:
+def ensure(
+    volumes: str,
+    name: str,
+    *,
+    anonymous: bool,
+    labels: Iterable[tuple[str, str]] = (),
+    options: Iterable[tuple[str, str]] = (),
+) -> Volume:
     """Return the volume, made when it is missing.
 
     :param volumes: the directory of all volumes, made when it is missing.
+    :param options: of the driver, checked by the caller; kept for :mod:`hezi.volume.catalog`.
     :raises errors.Error: a bad name, or the directory cannot be made.
     """
     path = data_path(volumes, name)
@@ -49,13 +57,13 @@ def ensure(volumes: str, name: str, *, anonymous: bool, labels: Iterable[tuple[s
     try:
         atomic.make_private_dir(volumes)
         with FileLock(None, _lock_name(volumes), shared=True):
-            return Volume(name, path, created=_make(volumes, name, anonymous, dict(labels)))
+            return Volume(name, path, created=_make(volumes, name, anonymous, dict(labels), dict(options)))
     except OSError as error:
         doing = f"cannot create volume {name}"
         raise errors.from_os_error(doing, error) from error
 
 
-def _make(volumes: str, name: str, anonymous: bool, labels: dict[str, str]) -> bool:
+def _make(volumes: str, name: str, anonymous: bool, labels: dict[str, str], options: dict[str, str]) -> bool:
     import json
 
     parent = os.open(volumes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -64,8 +72,10 @@ def _make(volumes: str, name: str, anonymous: bool, labels: dict[str, str]) -> b
         os.mkdir(temporary, 0o700, dir_fd=parent)
         own = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         try:
-            meta = json.dumps({"Name": name, "Anonymous": anonymous, "Labels": labels}).encode()
-            atomic.write_file(own, "meta.json", meta)
+            meta: dict[str, object] = {"Name": name, "Anonymous": anonymous, "Labels": labels}
+            if options:
+                meta["Options"] = options
+            atomic.write_file(own, "meta.json", json.dumps(meta).encode())
             os.mkdir("_data", 0o755, dir_fd=own)
             os.chmod("_data", 0o755, dir_fd=own)  # noqa: S103 - as docker; the directory above is 0700
         finally:
@@ -119,7 +129,12 @@ def remove(volumes: str, name: str) -> None:
     except FileNotFoundError:
         return
     try:
-        atomic.remove_tree(parent, name)
+        # First out of its place in one step: a volume is there whole or not at all.
+        aside = f".rm-{os.urandom(8).hex()}"
+        os.rename(name, aside, src_dir_fd=parent, dst_dir_fd=parent)
+        atomic.remove_tree(parent, aside)
+    except FileNotFoundError:
+        return
     except OSError as error:
         doing = f"cannot remove volume {name}"
         raise errors.from_os_error(doing, error) from error

@@ -39,6 +39,11 @@ BUILT = {
     "image pull": ("pull", "", "Get an image from a registry"),
     "image ls": ("images", "", "List images"),
     "image rm": ("rmi", "", "Remove one or more images"),
+    "volume create": ("volume_create", "", "Make a volume"),
+    "volume inspect": ("volume_inspect", "", "Show all about volumes"),
+    "volume ls": ("volume_ls", "", "List volumes"),
+    "volume prune": ("volume_prune", "", "Remove volumes that no container has"),
+    "volume rm": ("volume_rm", "", "Remove volumes and all that is in them"),
     "system info": ("info", "", "Show what the machine offers and what hezi uses"),
 }
 
@@ -49,6 +54,8 @@ SPELLINGS = {
     "container list": "container ls",
     "container ps": "container ls",
     "container remove": "container rm",
+    "volume list": "volume ls",
+    "volume remove": "volume rm",
 }
 
 # group -> one line
@@ -89,7 +96,6 @@ PLANNED = {
         "": "attach events exec kill pause restart start stats stop top unpause update wait",
         "container": "attach exec kill pause restart start stats stop top unpause update wait",
         "system": "events",
-        "volume": "create inspect ls list prune rm remove update",
     },
     IMAGES: {
         "": "history import load login logout push save search tag",
@@ -102,6 +108,7 @@ PLANNED = {
 }
 REFUSED = {
     NO_SWARM: {
+        "volume": "update",
         "config": "create inspect ls list rm remove",
         "node": "demote inspect ls list promote ps rm remove update",
         "secret": "create inspect ls list rm remove",

@@ -1,0 +1,44 @@
+"""``hezi volume prune``."""
+
+from __future__ import annotations
+
+import sys
+
+from hezi.front.cli import values
+from hezi.front.cli.option import Option, Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hezi.front.cli.parser import Parsed
+    from hezi.front.cli.session import Session
+
+VERB = Verb(
+    "[OPTIONS]",
+    "Remove volumes that no container has",
+    options=(
+        Option("all", "bool", "Remove named ones too, not only anonymous ones", short="a"),
+        Option("filter", "filter", "Remove only those that pass (label=x, label!=x)", check=values.filter_text),
+        Option("force", "bool", "Do not ask", short="f"),
+    ),
+).documented(
+    ("volume prune -f", "Anonymous volumes that nobody has any more"),
+    ("volume prune -a --filter label!=keep", "All that do not carry a label"),
+    spellings=("volume prune",),
+)
+
+
+def call(session: Session, parsed: Parsed) -> int:
+    """Ask, remove, and say how much space that gave back."""
+    which = "all local" if parsed.flag("all") else "anonymous local"
+    if not parsed.flag("force"):
+        print(f"WARNING! This will remove {which} volumes not used by at least one container.")
+        print("Are you sure you want to continue? [y/N] ", end="", flush=True)
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+            return 0
+    done = session.engine.volumes.prune(all_volumes=parsed.flag("all"), filters=parsed.texts("filter"))
+    from hezi.front.cli import columns
+
+    if done.deleted:
+        print("Deleted Volumes:", *done.deleted, "", sep="\n")
+    print(f"Total reclaimed space: {columns.size(done.space, 4)}")
+    return 0
