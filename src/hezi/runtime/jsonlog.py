@@ -4,14 +4,16 @@ r"""Docker's json-file log: one JSON object a line, in files that are renamed wh
 
     <id>-json.log  <-  current        <id>-json.log.1  <-  the one before        ... .2 and so on
 
-Bytes that are no UTF-8 become U+FFFD one by one, ``< > &`` and controls are written ``\u00XX``, as docker does. Encoded
-by hand, a chunk of lines at a time: a container may write hundreds of megabytes a second, and what it writes is mostly
-plain text, for which this is two passes of memory and no loop.
+Bytes that are no UTF-8 become U+FFFD (one for each sequence begun, where docker has one for each byte), ``< > &``
+are escaped as docker does it, controls as JSON has it. Encoded a chunk of lines at a time: a container may write
+hundreds of megabytes a second, and what it writes is mostly plain text, for which this is two passes of memory and no
+loop.
 """
 
 from __future__ import annotations
 
 import time
+from _json import encode_basestring  # noqa: PLC2701 - the C half of json, whose rest is a third of a monitor
 
 from hezi.runtime import logfile
 
@@ -19,38 +21,21 @@ STDOUT, STDERR = 1, 2
 NAMES = {STDOUT: b"stdout", STDERR: b"stderr"}
 # What stands for itself in a JSON string; and the newline, which is looked after separately.
 _PLAIN = bytes(byte for byte in range(0x20, 0x80) if byte not in b'"\\<>&') + b"\n"
-_QUOTED = {0x22: b'\\"', 0x5C: b"\\\\", 0x0D: b"\\r"}
-_LONG = {0x2028: "\\u2028", 0x2029: "\\u2029"}
+_ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+# Stands for the newline meanwhile: no text that was decoded has it.
+_NEWLINE = "\ud800"
 
 
 def escape(data: bytes) -> bytes:
     """Give the inside of a JSON string that says ``data``, but for newlines, which stay."""
-    left = data.translate(None, _PLAIN)
-    if not left:
+    if not data.translate(None, _PLAIN):
         return data
-    special = set(left)
-    # The backslash first: the others bring more of them.
-    for byte in sorted(special, key=lambda byte: byte != 0x5C):
-        if byte < 0x80:
-            data = data.replace(bytes((byte,)), _QUOTED.get(byte) or b"\\u%04x" % byte)
-    if max(special) >= 0x80:
-        text = decode(data)
-        for number, escaped in _LONG.items():
-            text = text.replace(chr(number), escaped)
-        data = text.encode()
-    return data
-
-
-def decode(data: bytes) -> str:
-    """Decode UTF-8; each byte that is none becomes U+FFFD, where Python would take up to three together."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        # Undecodable bytes come out as lone surrogates U+DC80-U+DCFF, one for each.
-        return data.decode("utf-8", "surrogateescape").translate(_LONE)
-
-
-_LONE = dict.fromkeys(range(0xDC80, 0xDD00), "\ufffd")
+    text = data.decode("utf-8", "replace").replace("\n", _NEWLINE)
+    text = encode_basestring(text)[1:-1].replace(_NEWLINE, "\n")
+    for one, escaped in _ESCAPED.items():
+        if one in text:
+            text = text.replace(one, escaped)
+    return text.encode()
 
 
 class JsonFile:
