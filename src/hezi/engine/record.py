@@ -201,7 +201,10 @@ class Record:
         except OSError as error:
             doing = "cannot remove the container's directory"
             raise errors.from_os_error(doing, error) from error
-        with self._database.removal() as connection:
+        self._database.free_reserve()
+        # With --rm a row that comes back after a power cut is that of a dead container, which the next sweep removes.
+        transaction = self._database.write if self.details.remove else self._database.removal
+        with transaction() as connection:
             containers.delete(connection, self.id)
 
 
@@ -218,10 +221,10 @@ def refuse_taken(connection: Connection, name: str) -> None:
 
 
 def _encode(details: Details) -> str:
-    from json import JSONEncoder
+    from hezi.spec import jsondoc
 
     # Arguments may hold bytes that are not UTF-8, which only escapes carry through.
-    return JSONEncoder(check_circular=False, separators=(",", ":")).encode(details._asdict())
+    return jsondoc.dumps(details._asdict(), escaped=True).decode()
 
 
 def decode(config: str) -> Details:

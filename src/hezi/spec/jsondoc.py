@@ -54,9 +54,13 @@ def load_object(raw: bytes, *, limit: int, depth: int = MAX_DEPTH, what: str = "
     return value
 
 
-def dumps(value: Json) -> bytes:
-    """Encode compactly and reproducibly: UTF-8, no spaces, keys in the order given."""
-    return "".join(_encoder()(value, 0)).encode("utf-8")
+def dumps(value: Json, *, escaped: bool = False) -> bytes:
+    """Encode compactly and reproducibly: UTF-8, no spaces, keys in the order given.
+
+    :param escaped: everything but ASCII as escapes: they carry lone surrogates too, by which Python's strings hold
+        bytes that are not UTF-8.
+    """
+    return "".join(_encoder(escaped)(value, 0)).encode("utf-8")
 
 
 def kind_of(value: Json) -> str:
@@ -131,15 +135,16 @@ def _scanner() -> Callable[[str, int], tuple[Json, int]]:
         return decoder.raw_decode
 
 
-def _encoder() -> Callable[[Json, int], Iterable[str]]:
+def _encoder(escaped: bool) -> Callable[[Json, int], Iterable[str]]:
     try:
-        from _json import encode_basestring, make_encoder  # noqa: PLC2701 - see above
+        from _json import encode_basestring, encode_basestring_ascii, make_encoder  # noqa: PLC2701 - see above
 
-        return make_encoder(None, _refuse, encode_basestring, None, ":", ",", False, False, False)
+        text = encode_basestring_ascii if escaped else encode_basestring
+        return make_encoder(None, _refuse, text, None, ":", ",", False, False, False)
     except (ImportError, TypeError):  # a Python with other insides
         from json import JSONEncoder
 
-        encoder = JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"))
+        encoder = JSONEncoder(ensure_ascii=escaped, check_circular=False, allow_nan=False, separators=(",", ":"))
         return lambda value, _level: encoder.iterencode(value)
 
 

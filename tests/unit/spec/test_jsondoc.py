@@ -159,7 +159,9 @@ def test_an_error_has_the_place_that_json_gives(raw: bytes):
 
 def test_writing_is_the_same_in_another_python(monkeypatch: pytest.MonkeyPatch):
     value = {"a": [1, 2.5, True, None, 'é"\n\x01'], "b": {}, "c": []}
-    expected = jsondoc.dumps(value)
+    expected, escaped = jsondoc.dumps(value), jsondoc.dumps([value, "\udcff"], escaped=True)
+    assert escaped.isascii()
+    assert json.loads(escaped) == [value, "\udcff"]
     assert json.loads(expected) == value
     assert b" " not in expected
     for wrong in ({"a": float("nan")}, {"a": object()}):
@@ -167,3 +169,4 @@ def test_writing_is_the_same_in_another_python(monkeypatch: pytest.MonkeyPatch):
             jsondoc.dumps(wrong)
     monkeypatch.setitem(sys.modules, "_json", None)
     assert jsondoc.dumps(value) == expected
+    assert jsondoc.dumps([value, "\udcff"], escaped=True) == escaped
