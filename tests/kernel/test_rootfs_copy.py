@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
@@ -18,6 +19,7 @@ from hezi import errors
 from hezi.engine.rootfs import copy
 from hezi.engine.rootfs.copy import Options
 from hezi.linux import fd as linux_fd
+from hezi.volume import local
 from tests.support import canary
 from tests.support.containers import Box
 
@@ -185,6 +187,49 @@ def test_archives_on_the_way_in(box: Box, mode: str) -> None:
     assert archived(box, "/plain")["plain"].uid == 0
     copy.archive_in(box.paths, [buffer.getvalue()], "c1", "/", Options(archive=True))
     assert archived(box, "/plain")["plain"].uid == 77
+
+
+def test_volumes_and_binds_of_a_stopped_container(box: Box, out: Path, tmp_path: Path) -> None:
+    """What is mounted there when it runs is there; needs a kernel that mounts on detached mounts (6.15)."""
+    if tuple(int(part) for part in os.uname().release.split(".")[:2]) < (6, 15):
+        return
+    volume = local.ensure(box.paths.volumes, "data", anonymous=False)
+    (tmp_path / "bound").mkdir()
+    points = (
+        {"Type": "volume", "Name": "data", "Destination": "/volume", "RW": True},
+        {"Type": "bind", "Source": str(tmp_path / "bound"), "Destination": "/tmp/bound", "RW": False},
+        {"Type": "bind", "Source": str(tmp_path / "gone"), "Destination": "/tmp/gone", "RW": True},
+        {"Type": "tmpfs", "Source": "", "Destination": "/tmp/memory", "RW": True},
+    )
+    box.create("mounted", mounts=points)
+    (out / "f").write_bytes(b"x")
+    copy.copy_in(box.paths, f"{out}/f", "mounted", "/volume")
+    assert Path(volume.path, "f").read_bytes() == b"x"
+    assert "mounted volume is marked read-only" in refused(
+        lambda: copy.copy_in(box.paths, f"{out}/f", "mounted", "/tmp/bound/")
+    )
+    assert not (tmp_path / "bound/f").exists()
+
+
+def test_a_read_only_container_takes_nothing(box: Box, out: Path) -> None:
+    box.create("fixed", request={"read_only": True})
+    (out / "f").write_bytes(b"x")
+    text = refused(lambda: copy.copy_in(box.paths, f"{out}/f", "fixed", "/tmp"))
+    assert text == "container rootfs is marked read-only"
+    copy.copy_out(box.paths, "fixed", "/data/a", str(out))
+
+
+def test_large_files(box: Box, out: Path) -> None:
+    block = os.urandom(1 << 20)
+    with open(out / "large", "wb") as file:
+        file.writelines(block[number:] + block[:number] for number in range(64))
+    copy.copy_in(box.paths, f"{out}/large", "c1", "/tmp/")
+    copy.copy_out(box.paths, "c1", "/tmp/large", f"{out}/back")
+    digests = []
+    for name in ("large", "back"):
+        with open(out / name, "rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").digest())
+    assert digests[0] == digests[1]
 
 
 def test_deep_trees(box: Box, out: Path) -> None:

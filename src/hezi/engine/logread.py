@@ -379,13 +379,3 @@ def _decode(raw: bytes) -> LogLine | None:
 def _frame(raw: bytes) -> LogLine:
     _, stream, nanoseconds = _FRAME.unpack_from(raw)
     return LogLine(stream, raw[_FRAME.size : -4], clock.rfc3339(nanoseconds))
-
-
-def parse_moment(text: str) -> int:
-    """Return nanoseconds since the epoch for ``--since`` and ``--until``: a time, seconds, or a duration ago.
-
-    :raises errors.Error: INVALID.
-    """
-    from hezi.engine.containers import filters
-
-    return filters.until(text)

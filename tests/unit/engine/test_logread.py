@@ -11,6 +11,7 @@ import pytest
 
 from hezi import errors
 from hezi.engine import logread
+from hezi.engine.containers import filters
 from hezi.engine.logread import STDERR, STDOUT, LogLine, Selection
 from hezi.front.cli.verbs import logs
 from hezi.runtime.logs import open_log
@@ -113,7 +114,7 @@ def test_damaged_frames(path: Path) -> None:
 
 def test_since_and_until(path: Path) -> None:
     path.write_text("".join(record(f"{n}\\n", time=f"2026-01-02T03:04:0{n}Z") for n in range(6)))
-    moment = logread.parse_moment
+    moment = filters.until
     chosen = Selection(since=moment("2026-01-02T03:04:02Z"), until=moment("2026-01-02T03:04:04Z"))
     assert data(path, chosen) == b"2\n3\n4\n"
     assert data(path, Selection(since=moment("2026-01-02T03:04:02Z"), tail=2)) == b"4\n5\n"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from contextlib import suppress
 
 from hezi import errors
@@ -81,15 +82,6 @@ def is_paused(paths: Paths, row: ContainerRow) -> bool:
     return bool(state.get("paused")) or state.get("status") == "paused"
 
 
-def runtime_document(paths: Paths, row: ContainerRow) -> dict[str, object]:
-    """Return the OCI runtime specification that is kept of the container; empty when there is none."""
-    for name in ("spec.json", "config.json"):
-        found = _document(f"{paths.containers}/{row.id}/{name}")
-        if found is not None and "ociVersion" in found:
-            return found
-    return {}
-
-
 def _document(path: str) -> dict[str, object] | None:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -150,7 +142,7 @@ def container_root(paths: Paths, store: ImageStore, row: ContainerRow, stack: Ex
     fd = running_root(paths, row)
     if fd < 0:
         directory = f"{paths.containers}/{row.id}"
-        rootfs = Rootfs(layers_of(store, row), f"{directory}/upper", f"{directory}/work")
+        rootfs = Rootfs(layers_of(store, row), f"{directory}/upper", f"{directory}/work", readonly=is_read_only(row))
         fd = store.driver.mount(rootfs)
         stack.callback(os.close, fd)
         _mount_sources(paths, row, fd)
@@ -177,31 +169,49 @@ def layers_of(store: ImageStore, row: ContainerRow) -> tuple[Digest, ...]:
     return tuple(found)
 
 
-def is_read_only(paths: Paths, row: ContainerRow) -> bool:
+def _details(row: ContainerRow) -> dict[str, object]:
+    found = json.loads(row.config)
+    return found if isinstance(found, dict) else {}
+
+
+def is_read_only(row: ContainerRow) -> bool:
     """Say whether the container's root is mounted read-only (``--read-only``)."""
-    root = runtime_document(paths, row).get("root")
-    return isinstance(root, dict) and bool(root.get("readonly"))
+    request = _details(row).get("request")
+    return isinstance(request, dict) and request.get("read_only") is True
 
 
 def _mount_sources(paths: Paths, row: ContainerRow, root_fd: int) -> None:
     """Put volumes and binds in their places below a detached mount, as far as the kernel does that."""
+    points = _details(row).get("mounts")
+    for point in points if isinstance(points, list) else ():
+        with suppress(OSError, errors.Error):  # before Linux 6.15, or a source that is gone
+            if point.get("Type") == "volume":
+                from hezi.volume import catalog
+
+                source = catalog.source_of(paths.volumes, str(point.get("Name")))
+            elif point.get("Type") == "bind":
+                source = str(point.get("Source"))
+            else:
+                continue
+            _attach(source, root_fd, str(point.get("Destination")), writable=point.get("RW") is not False)
+
+
+def _attach(source: str, root_fd: int, destination: str, *, writable: bool) -> None:
     from hezi.linux import mount
 
-    mounts = runtime_document(paths, row).get("mounts")
-    own = f"{paths.containers}/{row.id}/"
-    for one in mounts if isinstance(mounts, list) else ():
-        source, destination = str(one.get("source", "")), str(one.get("destination", ""))
-        if one.get("type") != "bind" or not source.startswith("/") or source.startswith(own):
-            continue
-        with suppress(OSError):  # before Linux 6.15, or a source that is gone
-            tree = mount.open_tree(mount.AT_FDCWD, source, mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE)
-            try:
-                target = linux_fd.open_in_root(root_fd, destination, linux_fd.O_PATH)
-                try:
-                    if "ro" in one.get("options", ()):
-                        mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, set=mount.MOUNT_ATTR_RDONLY)
-                    mount.move_mount(tree, "", target, "")
-                finally:
-                    os.close(target)
-            finally:
-                os.close(tree)
+    tree = mount.open_tree(mount.AT_FDCWD, source, mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE)
+    try:
+        if stat.S_ISDIR(os.fstat(tree).st_mode):
+            # A container that was never started has no place for it yet.
+            target = linux_fd.mkdir_in_root(root_fd, destination)
+        else:
+            target = linux_fd.open_in_root(root_fd, destination, linux_fd.O_PATH)
+        try:
+            if not writable:
+                flags = mount.AT_EMPTY_PATH | mount.AT_RECURSIVE
+                mount.mount_setattr(tree, "", flags, set=mount.MOUNT_ATTR_RDONLY)
+            mount.move_mount(tree, "", target, "")
+        finally:
+            os.close(target)
+    finally:
+        os.close(tree)

@@ -51,13 +51,13 @@ def call(session: Session, parsed: Parsed) -> int:
 
 
 def _moment(parsed: Parsed, name: str) -> int:
-    from hezi.engine import logread
+    from hezi.engine.containers import filters
 
     text = parsed.text(name)
     if not text:
         return 0
     try:
-        return logread.parse_moment(text)
+        return filters.until(text)
     except Error as error:
         message = f'invalid value for "{name}": {error.message}'
         raise Error(INVALID, message) from error
