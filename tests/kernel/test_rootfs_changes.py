@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from hezi import errors
+from hezi.engine.engine import Engine
 from hezi.engine.rootfs import commit, diff, export, target
 from hezi.engine.rootfs.commit import CommitOptions
 from hezi.spec.digest import Digest
@@ -183,6 +184,22 @@ def test_commit_that_is_refused_leaves_nothing(box: Box) -> None:
     with ImageStore(box.paths.root) as store:
         assert len(store.list()) == 1
         assert not [name for name in os.listdir(f"{box.paths.root}/layers") if name.startswith(".tmp")]
+
+
+def test_the_same_from_python(box: Box, tmp_path: Path) -> None:
+    with Engine(box.paths.root, box.paths.runroot) as engine:
+        container = engine.containers.get("c1")
+        (tmp_path / "f").write_bytes(b"x")
+        assert container.put(str(tmp_path / "f"), "/data") == 2048
+        assert container.get("/data/f", str(tmp_path / "g")) == 2048
+        assert container.diff() == (("C", "/data"), ("A", "/data/f"))
+        assert sum(len(part) for part in container.archive("/data/f")) == 2048
+        assert sum(len(part) for part in container.export()) > 2048
+        assert engine.images.get(container.commit("from:python", changes=["CMD x"])).repository == "from"
+        assert engine.images.get("from:python").tag == "python"
+        log = Path(box.paths.containers) / container.id / f"{container.id}-json.log"
+        log.write_text('{"log":"a\\n","stream":"stderr","time":"2026-01-02T03:04:05Z"}\n')
+        assert [(line.stream, line.data) for line in container.logs(tail=1)] == [(2, b"a\n")]
 
 
 def test_names_of_containers(box: Box) -> None:

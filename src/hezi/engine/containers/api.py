@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from hezi.db.connection import Database
     from hezi.engine.containers.model import ContainerSummary, Pruned
+    from hezi.engine.logread import LogLine
     from hezi.engine.paths import Paths
     from hezi.engine.request import RunRequest
     from hezi.engine.results import NoticeCallback, ProgressCallback
@@ -90,6 +91,79 @@ class Container:
 
         with opened(self._paths) as database:
             remove.remove(self._paths, database, self.id, force=force, volumes=volumes)
+
+    def put(self, source: str, path: str, *, archive: bool = False) -> int:
+        """Copy a file or directory of the host into it, by the rules of ``hezi cp``, running or not.
+
+        :param archive: keep owners; without it everything made belongs to root.
+        :return: bytes an archive of it would have.
+        :raises hezi.Error: there is no such source or place.
+        """
+        from hezi.engine.rootfs import copy
+
+        return copy.copy_in(self._paths, source, self.id, path, copy.Options(archive=archive)).transferred
+
+    def get(self, path: str, destination: str, *, archive: bool = False) -> int:
+        """Copy a file or directory of it to the host; see :meth:`put`.
+
+        :param archive: keep owners; without it everything made belongs to the caller.
+        """
+        from hezi.engine.rootfs import copy
+
+        return copy.copy_out(self._paths, self.id, path, destination, copy.Options(archive=archive)).transferred
+
+    def archive(self, path: str) -> Iterator[bytes | memoryview]:
+        """Yield the tar archive of a file or directory of it."""
+        from hezi.engine.rootfs import copy
+
+        return copy.archive_out(self._paths, self.id, path)
+
+    def diff(self) -> tuple[tuple[str, str], ...]:
+        """Return what it has changed in its files: (``A``, ``C`` or ``D``, absolute path)."""
+        import os
+
+        from hezi.engine.rootfs import diff
+
+        return tuple((one.kind, "/" + os.fsdecode(one.path)) for one in diff.diff(self._paths, self.id))
+
+    def export(self) -> Iterator[bytes | memoryview]:
+        """Yield its whole file system, without volumes, as a tar archive."""
+        from hezi.engine.rootfs import export
+
+        return export.export(self._paths, self.id)
+
+    def commit(
+        self,
+        name: str = "",
+        *,
+        author: str = "",
+        message: str = "",
+        changes: Sequence[str] = (),
+        pause: bool = True,
+    ) -> str:
+        """Make an image from what it has changed; return the image's id.
+
+        :param changes: Dockerfile instructions for the image's configuration (``ENV A=b``).
+        :param pause: freeze it meanwhile when it runs.
+        :raises hezi.Error: its image is gone (``not-found``), or a change is wrong (``invalid``).
+        """
+        from hezi.engine.rootfs import commit
+
+        options = commit.CommitOptions(name, author, message, tuple(changes), pause)
+        return commit.commit(self._paths, self.id, options)
+
+    def logs(self, *, follow: bool = False, tail: int = -1, since: int = 0, until: int = 0) -> Iterator[LogLine]:
+        """Yield what it wrote, line by line; lines of more than 16 KiB come in pieces.
+
+        :param follow: go on until it has ended.
+        :param tail: how many lines from the end; -1 for all.
+        :param since: nanoseconds since the epoch, 0 for the beginning; ``until`` alike.
+        :raises hezi.Error: its log driver keeps nothing that could be read (``unsupported``).
+        """
+        from hezi.engine import logread
+
+        for batch in logread.read(self._paths, self.id, logread.Selection(since, until, tail, follow)):
+            yield from batch
 
     def __repr__(self) -> str:
         return f"<Container {self.id[:12]}>"
