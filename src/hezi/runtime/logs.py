@@ -52,10 +52,15 @@ class Log:
 
     __slots__ = ("_pending", "_sink", "_tail")
 
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+    def __init__(self, sink: Sink | None = None) -> None:
+        """:param sink: None for one that comes by :meth:`use`, before there is anything to log."""
+        self._sink: Sink = Nothing() if sink is None else sink
         self._pending = {STDOUT: b"", STDERR: b""}
         self._tail = b""
+
+    def use(self, sink: Sink) -> None:
+        """Send what comes to this sink."""
+        self._sink = sink
 
     def feed(self, stream: int, data: bytes) -> None:
         """Take what the container wrote."""
@@ -208,17 +213,17 @@ def _field(name: bytes, value: bytes) -> bytes:
     return name + b"\n" + len(value).to_bytes(8, "little") + value + b"\n"
 
 
-def open_log(driver: str, path: str, max_size: int, max_file: int, fields: tuple[tuple[str, str], ...] = ()) -> Log:
+def open_sink(driver: str, path: str, max_size: int, max_file: int, fields: tuple[tuple[str, str], ...] = ()) -> Sink:
     """Open the log of a container.
 
     :raises OSError: the file cannot be made, there is no journald, or (EINVAL) no such driver.
     """
     if driver == "json-file":
-        return Log(JsonFile(path, max_size, max_file))
+        return JsonFile(path, max_size, max_file)
     if driver == "local":
-        return Log(LocalFile(path, max_size, max_file))
+        return LocalFile(path, max_size, max_file)
     if driver == "journald":
-        return Log(Journal(fields))
+        return Journal(fields)
     if driver == "none":
-        return Log(Nothing())
+        return Nothing()
     raise OSError(22, f"no log driver {driver}")

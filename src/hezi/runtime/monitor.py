@@ -43,6 +43,10 @@ def main(channel: Channel) -> NoReturn:
     if namespaces.clone3(0, want_pidfd=False)[0]:
         os._exit(0)
     os.setsid()
+    events = loop.Loop()
+    child = monitor_child.Child(events)
+    # Before there is anything to do, so that it is ready when there is.
+    child.fork()
     try:
         channel.send(("ready",))
         message, fds = channel.receive()
@@ -53,7 +57,8 @@ def main(channel: Channel) -> NoReturn:
     _, encoded, names, settings = message
     monitor = None
     try:
-        monitor = Monitor(channel, encoded, dict(zip(names, fds, strict=True)), settings)
+        monitor = Monitor(channel, events, encoded, dict(zip(names, fds, strict=True)), settings)
+        monitor.child = child
         monitor.run()
     except BaseException as error:
         _last_words(error, channel, settings, started=monitor is not None and monitor.announced)
@@ -126,19 +131,23 @@ class Monitor:
         "timer",
     )
 
-    def __init__(self, channel: Channel, encoded: Encoded, fds: dict[str, int], settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        events: loop.Loop,
+        encoded: Encoded,
+        fds: dict[str, int],
+        settings: dict[str, Any],
+    ) -> None:
         self._channel = channel
         self._encoded = encoded
         self._rootfs = fds.pop(ROOT)
         self._joins = fds
         self.settings = settings
-        self._protect()
-        self.loop = loop.Loop()
-        self.files = monitor_files.Files(
-            settings["directory"], settings["runtime_directory"], settings["events"], (settings["id"], settings["name"])
-        )
-        self.groups = Groups(settings["cgroups"])
-        self.log = logs.open_log(*settings["log"])
+        with open("/proc/self/oom_score_adj", "rb") as file:
+            self._score = file.read().strip()
+        self.loop = events
+        self.log = logs.Log()
         self.policy = backoff.Policy(settings["restart"][0], settings["restart"][1], settings["restart_count"])
         self.requests = Requests(self)
         self.clients = Clients(self.loop, self.requests.handle)
@@ -162,8 +171,6 @@ class Monitor:
 
     def _protect(self) -> None:
         """Out of the OOM killer's way, deaf to the terminal; SIGTERM means the container."""
-        with open("/proc/self/oom_score_adj", "rb") as file:
-            self._score = file.read().strip()
         monitor_child.set_score(_SCORE)
         title.set_title(f"hezi-monitor {self.settings['name']}")
         # What --pid host leaves behind, and programs of ours whose parents died, come to us.
@@ -174,13 +181,28 @@ class Monitor:
         self._wake = reading
         signals.wake_by(writing, *monitor_child.HANDLED)
 
+    def _prepare(self) -> None:
+        """Open what is needed to hold it.
+
+        :raises OSError: something cannot be had; the child dies with us then.
+        """
+        self._protect()
+        settings = self.settings
+        self.files = monitor_files.Files(
+            settings["directory"], settings["runtime_directory"], settings["events"], (settings["id"], settings["name"])
+        )
+        self.groups = Groups(settings["cgroups"])
+        self.log.use(logs.open_sink(*settings["log"]))
+        self.clients.listen(self.files.runtime)
+        self.loop.watch(self._wake, loop.READ, self._signalled)
+
     # --- the loop -------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Hold the container until its last end."""
-        self.loop.watch(self._wake, loop.READ, self._signalled)
-        self.clients.listen(self.files.runtime)
+        # First of all, so that it goes on on another processor; it waits for our leave before it does anything.
         self._launch(self._rootfs)
+        self._prepare()
         while not self.done:
             self.loop.turn()
             if self._draining:
@@ -219,8 +241,8 @@ class Monitor:
     # --- start ----------------------------------------------------------------------------------------------------
 
     def _launch(self, rootfs: int) -> None:
-        self.groups.started()
-        child = self.child = monitor_child.Child(self.loop, self._join if self.settings["join_late"] else None)
+        child = self.child = self.child if not self.announced and self.child else monitor_child.Child(self.loop)
+        child.join = self._join if self.settings["join_late"] else None
         child.on_started = self._started
         child.on_failed = self._failed
         child.on_ended = self._ended
@@ -230,6 +252,8 @@ class Monitor:
                 fds.update(zip(STDIO, self.streams.make(stdin=self.settings["stdin"]), strict=True))
             child.launch(self._encoded, fds, self._score)
         except OSError as error:
+            if not self.announced:
+                raise
             self._failed((-1, error.errno or 0, error.strerror or str(error), None))
         finally:
             os.close(rootfs)
@@ -297,6 +321,7 @@ class Monitor:
         """Start it once more: what was mounted went with the last run."""
         self.timer = None
         self.groups.kill()
+        self.groups.started()
         self.streams = Streams(self.loop, self.log, self.clients)
         try:
             rootfs = remount.overlay(*self.settings["remount"])

@@ -35,6 +35,7 @@ class Child:
     """One child, from its launch to its end.
 
     :ivar pid: 0 until it is known; ``pidfd`` -1 before and after.
+    :ivar join: called with the number of the inner process before it does anything.
     :ivar master: of its terminal; -1 without one, or when somebody took it.
     :ivar owner: whoever it was started for.
     :ivar status: (exit code, signal or 0) when it has ended.
@@ -44,9 +45,9 @@ class Child:
         "_channel",
         "_executing",
         "_failure",
-        "_join",
         "_loop",
         "_outer",
+        "join",
         "master",
         "on_ended",
         "on_failed",
@@ -59,9 +60,8 @@ class Child:
     )
 
     def __init__(self, events: loop.Loop, join: Callable[[int], None] | None = None) -> None:
-        """:param join: called with the number of the inner process before it does anything."""
         self._loop = events
-        self._join = join
+        self.join = join
         self._channel: Channel | None = None
         self._outer = -1
         self._executing = False
@@ -75,11 +75,10 @@ class Child:
         self.on_failed: Callable[[Failure], None] = _nothing_failed
         self.on_ended: Callable[[], None] = _nothing
 
-    def launch(self, encoded: Encoded, fds: dict[str, int], score: bytes) -> None:
-        """Fork and have the plan executed.
+    def fork(self, score: bytes = b"") -> None:
+        """Fork: the child waits for its plan.
 
-        :param fds: what the plan names; they stay the caller's.
-        :param score: the OOM score adjustment to begin with, which is not the monitor's own.
+        :param score: the OOM score adjustment to begin with, where that is not the monitor's own.
         :raises OSError: the fork failed.
         """
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC, 0)
@@ -92,10 +91,26 @@ class Child:
             raise
         if pid == 0:
             ours.detach()
-            _become(theirs, encoded, fds, score, monitor)
+            _become(theirs, score, monitor)
         theirs.close()
         self._channel = Channel(ours)
-        self._loop.watch(ours.fileno(), loop.READ, self._hear)
+
+    def launch(self, encoded: Encoded, fds: dict[str, int], score: bytes) -> None:
+        """Have the plan executed, by a child that waits for it already or by one that is forked now.
+
+        :param fds: what the plan names; they stay the caller's.
+        :param score: see :meth:`fork`.
+        :raises OSError: the fork failed.
+        """
+        if self._channel is None:
+            self.fork(score)
+        channel = self._channel
+        if channel is not None:
+            try:
+                channel.send(("plan", encoded, tuple(fds)), list(fds.values()))
+            except OSError:
+                pass  # it died: the end of its line says so
+            self._loop.watch(channel.socket.fileno(), loop.READ, self._hear)
 
     def _hear(self, _events: int) -> None:
         channel = self._channel
@@ -123,8 +138,8 @@ class Child:
 
     def _let_go(self, channel: Channel) -> None:
         try:
-            if self._join is not None:
-                self._join(self.pid)
+            if self.join is not None:
+                self.join(self.pid)
             channel.send(("go",))
         except OSError as error:
             self._failure = (-1, error.errno or 0, error.strerror or str(error), None)
@@ -204,21 +219,24 @@ def _reap(handle: int) -> None:
         return
 
 
-def _become(theirs: _socket.socket, encoded: Encoded, fds: dict[str, int], score: bytes, monitor: int) -> NoReturn:
-    """Be stage 1: nothing of the monitor's stays but the line to it and what the plan names."""
+def _become(theirs: _socket.socket, score: bytes, monitor: int) -> NoReturn:
+    """Be stage 1: nothing of the monitor's stays but the line to it."""
     try:
         prctl.set_pdeathsig(signals.SIGKILL)
         if os.getppid() != monitor:
             os._exit(1)
         signals.wake_no_more(*HANDLED)
-        first = 3
-        for fd in sorted({theirs.fileno(), *fds.values()}):
-            if fd > first:
-                _fd.close_range(first, fd - 1)
-            first = max(first, fd + 1)
-        _fd.close_range(first, _fd.LAST_FD)
-        set_score(score)
-        execute.run(Channel(theirs), encoded, dict(fds))
+        number = theirs.fileno()
+        if number > 3:
+            _fd.close_range(3, number - 1)
+        _fd.close_range(number + 1, _fd.LAST_FD)
+        if score:
+            set_score(score)
+        channel = Channel(theirs)
+        message, fds = channel.receive()
+        if message is not None:
+            _, encoded, names = message
+            execute.run(channel, encoded, dict(zip(names, fds, strict=True)))
     finally:
         os._exit(1)
 

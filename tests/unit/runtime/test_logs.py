@@ -19,7 +19,7 @@ def _read(path):
 
 
 def _log(path, max_size=0, max_file=3, driver="json-file"):
-    return logs.open_log(driver, str(path), max_size, max_file)
+    return logs.Log(logs.open_sink(driver, str(path), max_size, max_file))
 
 
 @given(st.binary(max_size=300))
@@ -189,7 +189,7 @@ def test_the_local_driver_keeps_bytes_exact(tmp_path):
 
 
 def test_the_last_lines_are_at_hand(tmp_path):
-    log = logs.open_log("none", "", 0, 0)
+    log = logs.Log()
     log.feed(jsonlog.STDOUT, b"".join(b"%d\n" % number for number in range(1000)))
     assert log.last_lines(3) == [b"997", b"998", b"999"]
 
