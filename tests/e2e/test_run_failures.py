@@ -26,7 +26,7 @@ BAD: list[tuple[tuple[str, ...], str]] = [
     (("--group-add", "nogroup"), "unable to find group nogroup"),
     (("-v", "/tmp:/proc"), "cannot be mounted because it is inside /proc"),
     (("-v", "/tmp:/proc/sys"), "cannot be mounted because it is inside /proc"),
-    (("-v", "/tmp:/x", "-v", "/tmp:/x"), "duplicate mount point: /x"),
+    (("-v", "/tmp:/x", "-v", "/usr:/x"), "duplicate mount point: /x"),
     (("-v", "/tmp:/"), "destination can't be '/'"),
     (("-v", "/tmp:rel"), "mount path must be absolute"),
     (("-v", "/tmp:/x:rshared"), "is not a shared mount"),

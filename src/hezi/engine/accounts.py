@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 20
 MAX_LINES = 10_000
 MAX_ID = 2**32 - 2  # 2**32 - 1 is "no change" to setuid(2)
+MAX_GIVEN_ID = 2**31 - 1  # what docker and runc take on the command line and in an image's USER
 MAX_GROUPS = 65_536  # NGROUPS_MAX of limits.h
 
 
@@ -150,9 +151,9 @@ def _number(text: str) -> int | None:
     digits = text.removeprefix("-")
     if not digits or not digits.isascii() or not digits.isdigit():
         return None
-    value = int(digits) if len(digits) <= 20 else MAX_ID + 1
-    if digits != text or value > MAX_ID:
-        raise errors.Error(errors.INVALID, f"uids and gids must be in range 0-{MAX_ID}: '{text[:40]}'")
+    value = int(digits) if len(digits) <= 20 else MAX_GIVEN_ID + 1
+    if digits != text or value > MAX_GIVEN_ID:
+        raise errors.Error(errors.INVALID, f"uids and gids must be in range 0-{MAX_GIVEN_ID}: '{text[:40]}'")
     return value
 
 

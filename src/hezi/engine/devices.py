@@ -42,7 +42,10 @@ def _asked(ask: DeviceAsk) -> Iterator[rt.Device]:
         # Elsewhere in the host a tree may hold any number of nodes, made by anybody: a layer's own, for one.
         if not f"{os.path.realpath(ask.source)}/".startswith("/dev/"):
             raise errors.Error(errors.INVALID, f"{doing}: a directory of devices must be in /dev")
-        yield from _tree(ask.source, ask.destination, 0)
+        found = list(_tree(ask.source, ask.destination, 0))
+        if not found:
+            raise errors.Error(errors.INVALID, f"{doing}: not a device node")
+        yield from found
         return
     device = _device(ask.destination, info)
     if device is None:

@@ -36,9 +36,9 @@ def read_env_file(path: str, host: Mapping[str, str]) -> list[tuple[str, str | N
     for line in _lines(path):
         name, equals, value = line.partition("=")
         if not name:
-            raise errors.Error(errors.INVALID, f"poorly formatted environment: no variable name on line '{line}'")
+            raise errors.Error(errors.INVALID, f"invalid env file ({path}): no variable name on line '{line}'")
         if any(blank in name for blank in _BLANKS):
-            raise errors.Error(errors.INVALID, f"poorly formatted environment: variable '{name}' contains whitespaces")
+            raise errors.Error(errors.INVALID, f"invalid env file ({path}): variable '{name}' contains whitespaces")
         if equals:
             pairs.append((name, value))
         elif name in host:
@@ -116,10 +116,10 @@ def read_label_file(path: str) -> list[tuple[str, str]]:
     for line in _lines(path):
         name, _, value = line.partition("=")
         if not name:
-            message = f"poorly formatted environment: no variable name on line '{line}'"
+            message = f"invalid label file ({path}): no variable name on line '{line}'"
             raise errors.Error(errors.INVALID, message)
         if any(blank in name for blank in _BLANKS):
-            message = f"poorly formatted environment: variable '{name}' contains whitespaces"
+            message = f"invalid label file ({path}): variable '{name}' contains whitespaces"
             raise errors.Error(errors.INVALID, message)
         pairs.append((name, value))
     return pairs

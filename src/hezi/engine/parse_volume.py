@@ -150,10 +150,13 @@ def _modes(words: list[str], text: str) -> tuple[str, str, bool]:
     return groups.get("mode", "rw"), groups.get("propagation", ""), "copy" in groups
 
 
-def parse_mount(text: str) -> MountAsk:
-    """Read ``--mount type=...,source=...,target=...``."""
+def parse_mount(text: str, cwd: str = "/") -> MountAsk:
+    """Read ``--mount type=...,source=...,target=...``.
+
+    :param cwd: directory that a source of ``.`` or ``./...`` means, as with docker.
+    """
     try:
-        return _mount(_fields(text))
+        return _mount(_fields(text), cwd)
     except errors.Error as error:
         if error.kind != errors.INVALID or error.message.startswith(("invalid mount config", "create ")):
             raise
@@ -178,7 +181,7 @@ _ALIASES = {"src": "source", "dst": "target", "destination": "target", "ro": "re
 _BARE = frozenset(("readonly", "volume-nocopy", "bind-nonrecursive"))
 
 
-def _mount(fields: list[str]) -> MountAsk:
+def _mount(fields: list[str], cwd: str) -> MountAsk:
     values: dict[str, str] = {}
     labels: list[tuple[str, str]] = []
     for field in fields:
@@ -193,6 +196,8 @@ def _mount(fields: list[str]) -> MountAsk:
         if key == "volume-label":
             name, _, content = value.partition("=")
             labels.append((name, content))
+        if key == "source" and (value == "." or value.startswith("./")):
+            value = _host_path(value, cwd)
         values[key] = value
     kind = values.get("type", "volume").lower()
     _check_mount_keys(kind, values)

@@ -138,7 +138,9 @@ def _one(
     with store.lease(f"pull {reference}") as lease:
         chain = chain_ids(found.config.diff_ids)
         lease.protect([layer.digest for layer in found.manifest.layers], chain)
-        _layers(store, client, reference, found, chain, report)
+        # An image that is here under any name is up to date without a word about its layers, as with docker.
+        silent = not new or store.by_id(config_digest) is not None
+        _layers(store, client, reference, found, chain, report, silent=silent)
         store.put(_new_image(reference, found, chain, descriptor.digest))
     return PulledImage(reference.familiar, str(reference), str(descriptor.digest), str(config_digest), new)
 
@@ -182,17 +184,24 @@ def _layers(
     found: Resolved,
     chain: tuple[Digest, ...],
     report: _Report,
+    *,
+    silent: bool,
 ) -> None:
-    """Fetch the layers, three at a time, and commit them in order."""
+    """Fetch the layers, three at a time, and commit them in order.
+
+    :param silent: say nothing about layers that are here.
+    """
     with ExitStack() as stack:
         jobs = _jobs(store, client, reference, found, chain, report)
         for job in jobs:
             stack.enter_context(job.ingest)
         missing = []
         for job in jobs:
-            report(job.short, "Already exists" if job.ingest.present else "Pulling fs layer")
             if not job.ingest.present:
+                report(job.short, "Pulling fs layer")
                 missing.append(job)
+            elif not silent:
+                report(job.short, "Already exists")
         _Fetch(missing, report, client).run()
 
 

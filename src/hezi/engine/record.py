@@ -56,12 +56,13 @@ class Details(NamedTuple):
 
 
 def check_name(name: str) -> str:
-    """Return ``name`` when a container may be called so.
+    """Return ``name``, without the ``/`` that it may begin with, when a container may be called so.
 
     :raises errors.Error: docker's text.
     """
+    given, name = name, name.removeprefix("/")
     if len(name) < 2 or len(name) > 255 or name[0] not in _NAME_START or not set(name) <= _NAME_LETTERS:
-        text = f"invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+        text = f"invalid container name ({given}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
         raise errors.Error(errors.INVALID, text)
     return name
 

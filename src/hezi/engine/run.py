@@ -194,7 +194,7 @@ def choose(paths: Paths, store: ImageStore, request: RunRequest, callbacks: Call
 
 def check_early(request: RunRequest) -> None:
     """Mistakes that cost nothing to find, before a process is started."""
-    if request.name is not None:
+    if request.name:
         record.check_name(request.name)
     if request.cidfile and os.path.lexists(request.cidfile):
         text = f"container ID file found, make sure the other container isn't running or delete {request.cidfile}"
@@ -238,7 +238,8 @@ def make_record(paths: Paths, store: ImageStore, image: Image, case: prepare.Cas
         hostname=draft.hostname,
         image_config=not request.remove,
     )
-    container = record.Record(paths, store.database, case.id, request.name or "", details)
+    name = record.check_name(request.name) if request.name else ""
+    container = record.Record(paths, store.database, case.id, name, details)
     layers = store.chain_ids(image.id)
     try:
         container.create(image.id, request.image, layers, image_config=b"" if request.remove else case.config.raw)

@@ -229,12 +229,17 @@ def _linux(
         namespaces=tuple(rt.Namespace(kind) for kind in modes.namespaces(decided.modes)),
         masked_paths=() if open_paths else defaults.masked_paths(facts.cpus),
         readonly_paths=() if open_paths else defaults.READONLY_PATHS,
-        devices=(*defaults.DEVICES, *host_devices),
+        devices=_once((*defaults.DEVICES, *host_devices)),
         sysctl=_sysctls(request, decided.modes),
         cgroups_path=cgroup_path(request.cgroup_parent, place.id),
         resources=rt.Resources(_pids_limit(request.pids_limit), rules),
         rootfs_propagation=_propagation(decided.mounts),
     )
+
+
+def _once(devices: Sequence[rt.Device]) -> tuple[rt.Device, ...]:
+    """Each path once: of the user's device over one that every container has, the user's counts."""
+    return tuple({device.path: device for device in devices}.values())
 
 
 def _propagation(asks: Sequence[MountAsk]) -> str | None:

@@ -58,10 +58,12 @@ def gather(request: RunRequest, image: ContainerConfig, facts: HostFacts) -> lis
 
     :raises errors.Error: two options want the same destination, or a place that is not to be had.
     """
+    # As docker: the same -v twice is once, and of two --tmpfs for one directory the last counts.
+    tmpfs = {ask.destination: ask for ask in map(parse_volume.parse_tmpfs, request.tmpfs)}
     asks = [
-        *(parse_volume.parse_volume(text, facts.cwd) for text in request.volume),
-        *(parse_volume.parse_mount(text) for text in request.mount),
-        *(parse_volume.parse_tmpfs(text) for text in request.tmpfs),
+        *(parse_volume.parse_volume(text, facts.cwd) for text in dict.fromkeys(request.volume)),
+        *(parse_volume.parse_mount(text, facts.cwd) for text in request.mount),
+        *tmpfs.values(),
     ]
     taken: set[str] = set()
     for ask in asks:
@@ -112,7 +114,7 @@ def build(
     """
     asks = sorted(asks, key=lambda ask: ask.destination.count("/"))
     taken = {ask.destination for ask in asks}
-    own = [*defaults.mounts(request.privileged, shm_size=shm_size), *_file_mounts(files)]
+    own = [*defaults.mounts(request.privileged, shm_size=shm_size), *_file_mounts(files, readonly=request.read_only)]
     mounts = [mount for mount in _for_modes(own, modes) if mount.destination not in taken]
     origins = {mount.destination: "default" for mount in mounts}
     volumes: list[VolumeUse] = []
@@ -147,8 +149,9 @@ def _for_modes(mounts: Iterable[rt.Mount], modes: Modes) -> Iterable[rt.Mount]:
             yield rt.Mount(mount.destination, "bind", mount.destination, options)
 
 
-def _file_mounts(files: str) -> list[rt.Mount]:
-    return [rt.Mount(f"/etc/{name}", "bind", f"{files}/{name}", ("rbind", "rprivate")) for name in NETWORK_FILES]
+def _file_mounts(files: str, *, readonly: bool) -> list[rt.Mount]:
+    options = ("rbind", "rprivate", "ro") if readonly else ("rbind", "rprivate")
+    return [rt.Mount(f"/etc/{name}", "bind", f"{files}/{name}", options) for name in NETWORK_FILES]
 
 
 def _bind(ask: MountAsk, source: str) -> rt.Mount:

@@ -232,7 +232,7 @@ def make_pipes(box: Piped, theirs: list[int], stdin: bool) -> None:
     if stdin:
         reading, box.stdin = os.pipe2(os.O_CLOEXEC)
     else:
-        reading = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        reading = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     theirs.append(reading)
     box.stdout, writing = os.pipe2(os.O_CLOEXEC)
     theirs.append(writing)

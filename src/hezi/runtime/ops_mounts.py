@@ -117,16 +117,30 @@ class MountFilesystem(ops.Operation):
         return f"{self.fstype} on {ops.text(self.destination)} ({','.join(words) or 'defaults'})"
 
     def execute(self, context: ops.Context) -> None:
-        made = mount.new_mount(self.fstype, self.options, self.attrs)
-        target = targets.directory(context.fds[ROOT], self.destination)
-        if self.fstype == "tmpfs" and not any(name == "mode" for name, _ in self.options):
-            # As runc does: a tmpfs over an image's directory has that directory's mode.
-            _fd.chmod_fd(made, stat.S_IMODE(os.fstat(target).st_mode))
-        _attach(made, target)
+        # A read-only tmpfs would not take its mode.
+        later = self.attrs & READ_ONLY if self.fstype == "tmpfs" else 0
+        made = mount.new_mount(self.fstype, self.options, self.attrs & ~later)
+        self._over(context.fds[ROOT], made)
+        if later:
+            Change(later).apply_attached(made, context.fds[PROC])
         if self.keep:
             context.fds[self.keep] = made
         else:
             os.close(made)
+
+    def _over(self, root: int, made: int) -> None:
+        """Attach it; as runc does, a tmpfs over a directory of the image gets its mode, and a new one 1777."""
+        if self.fstype == "tmpfs" and not any(name == "mode" for name, _ in self.options):
+            try:
+                there = targets.look_up(root, self.destination, os.O_DIRECTORY)
+            except FileNotFoundError:
+                there = -1
+            if there >= 0:
+                try:
+                    _fd.chmod_fd(made, stat.S_IMODE(os.fstat(there).st_mode))
+                finally:
+                    os.close(there)
+        _attach(made, targets.directory(root, self.destination))
 
 
 class OpenProc(ops.Operation):

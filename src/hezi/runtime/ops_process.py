@@ -236,8 +236,11 @@ class SetUmask(ops.Operation):
         os.umask(self.mask)
 
 
-class ChangeDirectory(ops.Operation):
-    """Enter the working directory with the program's own rights, and make sure that it is inside."""
+class EnterDirectory(ops.Operation):
+    """Enter the working directory with root's rights, as Docker does: the user need not be able to reach it.
+
+    Where root may not (a network file system that squashes it), the user's rights may do: ChangeDirectory tries.
+    """
 
     __slots__ = ("path",)
 
@@ -248,7 +251,26 @@ class ChangeDirectory(ops.Operation):
         return ops.text(self.path)
 
     def execute(self, context: ops.Context) -> None:
-        os.chdir(self.path)
+        try:
+            os.chdir(self.path)
+        except PermissionError:
+            return
+
+
+class ChangeDirectory(ops.Operation):
+    """Enter the working directory with the program's own rights if we are not there, and make sure it is inside."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+
+    def describe(self) -> str:
+        return ops.text(self.path)
+
+    def execute(self, context: ops.Context) -> None:
+        if os.getcwdb() == b"/":
+            os.chdir(self.path)
         # The kernel says "(unreachable)" of a directory outside the root, which libc turns into ENOENT
         # (CVE-2024-21626).
         if not os.getcwdb().startswith(b"/"):

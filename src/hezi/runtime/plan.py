@@ -272,6 +272,8 @@ def process_operations(process: Process, options: Options) -> Iterator[tuple[str
         yield f"rlimit:{limit.type}", ops_process.SetRlimit(limit.hard, limit.type, limit.soft)
     yield "terminal", ops_process.ConnectStreams(process.terminal, process.user.uid)
     yield "fds", ops_process.CloseDescriptors()
+    # After the descriptors are closed, so that none of them is a way out of the root.
+    yield "cwd", ops_process.EnterDirectory(os.fsencode(process.cwd))
     if process.no_new_privileges:
         yield "no_new_privileges", ops_process.SetNoNewPrivileges()
     elif options.seccomp is not None:
@@ -279,7 +281,6 @@ def process_operations(process: Process, options: Options) -> Iterator[tuple[str
         yield "seccomp", ops_process.LoadSeccomp(options.seccomp_flags, options.seccomp)
     yield from _credentials(process)
     yield "umask", ops_process.SetUmask(0o022 if process.user.umask is None else process.user.umask)
-    # After the ids, so that a directory the user may not enter is refused, and after the descriptors are closed.
     yield "cwd", ops_process.ChangeDirectory(os.fsencode(process.cwd))
     if process.no_new_privileges and options.seccomp is not None:
         yield "seccomp", ops_process.LoadSeccomp(options.seccomp_flags, options.seccomp)

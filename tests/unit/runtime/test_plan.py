@@ -36,6 +36,7 @@ def test_order_of_what_the_process_gives_up():
         "PivotRoot",
         "ConnectStreams",
         "CloseDescriptors",
+        "EnterDirectory",
         "LoadSeccomp",
         "LimitBoundingSet",
         "SetIds",
@@ -48,7 +49,7 @@ def test_order_of_what_the_process_gives_up():
 
 def test_with_no_new_privileges_the_filter_is_loaded_last():
     made = names(plan.make(boxes.spec("true", process={"no_new_privileges": True}), Options(seccomp=b"\0" * 8)))
-    assert made[made.index("CloseDescriptors") + 1] == "SetNoNewPrivileges"
+    assert made[made.index("CloseDescriptors") + 2] == "SetNoNewPrivileges"
     assert made[-2:] == ["LoadSeccomp", "Exec"]
 
 

@@ -1,0 +1,99 @@
+"""The same command line given to docker and to hezi, and what differs.
+
+A case is one line as one would type it behind ``run --rm --network none``; ``@name`` is an image of :mod:`peers`,
+``%d`` a directory on the host that both see (made anew for each).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+_ID = re.compile(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b")
+
+
+class Case(NamedTuple):
+    """One command line.
+
+    :ivar line: what follows ``run``.
+    :ivar stdin: bytes for the standard input, None for /dev/null.
+    :ivar plain: nothing is put before the line (no ``--rm --network none``): for other verbs and mistakes.
+    :ivar texts: what both must say on stderr, when that is part of the promise.
+    """
+
+    line: str
+    stdin: bytes | None = None
+    plain: bool = False
+    texts: tuple[str, ...] = ()
+
+
+class Outcome(NamedTuple):
+    """What one engine did."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Pair(NamedTuple):
+    """What both did with one case."""
+
+    docker: Outcome
+    hezi: Outcome
+
+    def differences(self) -> list[str]:
+        """Exit code and output must be the same; words of errors are each engine's own, that there are any is not."""
+        found = []
+        if self.docker.code != self.hezi.code:
+            found.append(f"exit code: docker {self.docker.code}, hezi {self.hezi.code}")
+        if self.docker.stdout != self.hezi.stdout:
+            found.append(f"stdout:\n-- docker\n{self.docker.stdout[-3000:]}-- hezi\n{self.hezi.stdout[-3000:]}")
+        if bool(self.docker.stderr) != bool(self.hezi.stderr):
+            found.append("one says something on stderr, the other nothing")
+        if found:
+            found.append(f"-- docker's stderr\n{self.docker.stderr}-- hezi's stderr\n{self.hezi.stderr}")
+        return found
+
+
+class Peer(NamedTuple):
+    """An engine: how it is called, its environment, and the host's directory that it uses for ``%d``."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    directory: Path
+    images: str
+
+    def run(self, case: Case) -> Outcome:
+        words = [self._fill(word) for word in shlex.split(case.line)]
+        before = [] if case.plain else ["run", "--rm", "--network", "none"]
+        done = subprocess.run(
+            [*self.argv, *before, *words],
+            input=case.stdin or b"",
+            capture_output=True,
+            timeout=60,
+            check=False,
+            env=self.env,
+            cwd=self.directory,
+        )
+        return Outcome(done.returncode, self._normal(done.stdout), self._normal(done.stderr))
+
+    def _fill(self, word: str) -> str:
+        word = re.sub(r"(?<![^=,])@(?=[a-z])", f"{self.images}/", word)
+        return word.replace("%d", str(self.directory))
+
+    def _normal(self, raw: bytes) -> str:
+        text = raw.decode(errors="backslashreplace").replace("\r\n", "\n")
+        text = text.replace(str(self.directory), "%d").replace(f"{self.images}/", "@")
+        return _ID.sub("ID", text)
+
+
+def run(case: Case, docker: Peer, hezi: Peer) -> Pair:
+    """Run it with both at once."""
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(docker.run, case)
+        mine = hezi.run(case)
+        return Pair(other.result(), mine)
