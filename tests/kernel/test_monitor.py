@@ -440,6 +440,25 @@ def test_a_killed_monitor_takes_the_container_with_it(held):
     assert not (held.persistent / "exit.json").exists()
 
 
+@pytest.mark.parametrize("delay", [0, 0.01, 0.02, 0.05])
+def test_a_monitor_killed_while_it_stops_or_restarts_leaves_no_process(held, delay):
+    one = held.start("sleep", "0.02", restart=RestartPolicy("always"), remountable=True)
+    one.client.stop(timeout=0.03) if delay else None
+    time.sleep(delay)
+    pidfd.send_signal_to(one.monitor_pid, signal.SIGKILL, started=one.monitor_start_time)
+    wait_until(lambda: not alive(one.monitor_pid, one.monitor_start_time))
+    time.sleep(0.1)
+    for path in held.groups():
+        with open(f"{path}/cgroup.procs") as file:
+            assert file.read() == ""
+    assert held.state()["status"] in {"running", "restarting", "exited"}
+
+
+def test_the_monitor_does_not_hold_the_directory_of_its_starter(held):
+    one = held.start("sleep", "60")
+    assert os.readlink(f"/proc/{one.monitor_pid}/cwd") == "/"
+
+
 def test_the_container_outlives_its_starter(held):
     reading, writing = os.pipe()
     pid = os.fork()

@@ -43,6 +43,8 @@ def main(channel: Channel) -> NoReturn:
     if namespaces.clone3(0, want_pidfd=False)[0]:
         os._exit(0)
     os.setsid()
+    # Else the directory the command was given in could not be unmounted as long as the container lives.
+    os.chdir("/")  # noqa: TID251 - nobody else is in this process
     events = loop.Loop()
     child = monitor_child.Child(events)
     # Before there is anything to do, so that it is ready when there is.
@@ -527,8 +529,11 @@ class Monitor:
         """Send what is still owed: a foreground client gets all of it, however slowly it reads."""
         patience = loop.now() + _LINGER_SECONDS
         while True:
+            late = loop.now() >= patience
             waiting = [client for client in self.clients.all if not client.idle]
-            if not any(client.flags & protocol.BACKPRESSURE or loop.now() < patience for client in waiting):
+            owed = any(client.flags & protocol.BACKPRESSURE or not late for client in waiting)
+            # With the host's process namespace programs that joined end a little later.
+            if not owed and (late or not self.joiner.children):
                 break
             self.loop.after(1.0, _nothing)
             self.loop.turn()
