@@ -132,7 +132,11 @@ def test_what_is_refused(box: Box, out: Path) -> None:
     )
     assert refused(lambda: copy.copy_in(paths, source, "c1", "/data/new/")) == "no such directory"
     assert refused(lambda: copy.copy_in(paths, f"{out}/dir", "c1", "/data/a")) == "cannot copy directory"
-    assert refused(lambda: copy.copy_in(paths, source, "c1", "/data/a/")) == "not a directory"
+    assert refused(lambda: copy.copy_in(paths, source, "c1", "/data/a/")) == "no such directory"
+    assert refused(lambda: copy.copy_in(paths, source, "c1", "/data/a/x")) == "extraction point is not a directory"
+    assert refused(lambda: copy.copy_in(paths, source, "c1", "")) == "no such directory"
+    assert refused(lambda: copy.copy_out(paths, "c1", "/data/a/", str(out))) == "lstat c1:/data/a/: not a directory"
+    assert "unexpected EOF" in refused(lambda: copy.archive_in(paths, [b"junk"], "c1", "/data"))
     assert "invalid output path: directory" in refused(lambda: copy.copy_out(paths, "c1", "/data/a", f"{out}/n/x"))
     assert "must be a directory" in refused(lambda: copy.archive_in(paths, [b""], "c1", "/data/a"))
     (out / "sub").write_bytes(b"in the way")

@@ -71,10 +71,10 @@ class Volumes:
         :raises hezi.Error: a bad name, an unknown driver or option.
         """
         if driver not in {"", DRIVER}:
-            text = f'error looking up volume plugin {driver}: plugin "{driver}" not found'
+            text = f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found'
             raise errors.Error(errors.NOT_FOUND, text, hint="hezi has no plugins; the driver is local")
         wanted = dict(options or {})
-        _check_options(wanted)
+        _check_options(name, wanted)
         self._paths.make()
         marks = dict(labels or {})
         anonymous = not name
@@ -221,7 +221,7 @@ def _boolean(name: str, text: str) -> bool:
         return True
     if text.lower() in _FALSE:
         return False
-    raise errors.Error(errors.INVALID, f"invalid filter '{name}={text}'")
+    raise errors.Error(errors.INVALID, f"invalid filter '{name}=[{text}]'")
 
 
 def _local_time(nanoseconds: int) -> str:
@@ -232,25 +232,25 @@ def _local_time(nanoseconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", moment) + ("Z" if zone == "+0000" else f"{zone[:3]}:{zone[3:]}")
 
 
-def _check_options(options: Mapping[str, str]) -> None:
+def _check_options(volume: str, options: Mapping[str, str]) -> None:
     """Take what a volume can be; refuse the rest by name.
 
     :raises errors.Error: INVALID, with docker's words; UNSUPPORTED.
     """
     for name in options:
         if name not in _OPTIONS:
-            raise errors.Error(errors.INVALID, f'invalid option: "{name}"')
+            raise errors.Error(errors.INVALID, f'create {volume}: invalid option: "{name}"')
     if "size" in options:
-        raise errors.Error(errors.INVALID, "quota size requested but no quota support")
+        raise errors.Error(errors.INVALID, f"create {volume}: quota size requested but no quota support")
     if not options:
         return
     for name in ("type", "device"):
         if not options.get(name):
-            raise errors.Error(errors.INVALID, f'missing required option: "{name}"')
+            raise errors.Error(errors.INVALID, f'create {volume}: missing required option: "{name}"')
     flags = {flag for flag in options.get("o", "").split(",") if flag}
     if flags not in _BINDS:
         what = f"type={options['type']}" if "bind" not in flags and "rbind" not in flags else f"o={options['o']}"
         hint = "type=none,o=bind,device=PATH is a directory of the host; mount others there and name that"
-        raise errors.Error(errors.UNSUPPORTED, f"volumes with {what} are not built yet", hint=hint)
+        raise errors.Error(errors.UNSUPPORTED, f"create {volume}: volumes with {what} are not built yet", hint=hint)
     if not options["device"].startswith("/"):
         raise errors.Error(errors.INVALID, f"device {options['device']} is no absolute path")

@@ -69,13 +69,13 @@ def test_what_is_refused(engine: Engine) -> None:
     assert refused(volumes.inspect, "../x") == "get ../x: no such volume"
     assert "invalid characters" in refused(volumes.create, "a/b")
     assert 'plugin "x" not found' in refused(volumes.create, "ab", driver="x")
-    assert refused(volumes.create, "ab", options={"x": "y"}) == 'invalid option: "x"'
-    assert refused(volumes.create, "ab", options={"type": "tmpfs"}) == 'missing required option: "device"'
+    assert refused(volumes.create, "ab", options={"x": "y"}) == 'create ab: invalid option: "x"'
+    assert refused(volumes.create, "ab", options={"type": "tmpfs"}) == 'create ab: missing required option: "device"'
     assert "type=tmpfs are not built" in refused(volumes.create, "ab", options={"type": "tmpfs", "device": "tmpfs"})
     assert "type=nfs" in refused(volumes.create, "ab", options={"type": "nfs", "o": "addr=x", "device": ":/x"})
     assert "size" in refused(volumes.create, "ab", options={"size": "1g"})
     assert refused(volumes.list, filters=["x=y"]) == "invalid filter 'x'"
-    assert refused(volumes.list, filters=["dangling=x"]) == "invalid filter 'dangling=x'"
+    assert refused(volumes.list, filters=["dangling=x"]) == "invalid filter 'dangling=[x]'"
     assert engine.volumes.list() == ()
 
 

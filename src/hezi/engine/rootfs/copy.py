@@ -121,7 +121,13 @@ def archive_in(paths: Paths, chunks: Iterable[bytes], container: str, path: str,
         reader: EntrySource = TarReader(compress.decompress(chunks))
         place = Place(inside, node.probe, sides.bare(node.path), None if options.archive else (0, 0))
         stack.callback(place.close)
-        place.take(reader)
+        try:
+            place.take(reader)
+        except errors.Error as error:
+            if error.kind != errors.CORRUPT:
+                raise
+            text = error.message.replace("layer is truncated", "unexpected EOF").replace("layer is", "it is")
+            raise errors.Error(errors.CORRUPT, f"cannot read the archive: {text}") from error
         return Copied(place.transferred, f"{container}:{path}")
     raise AssertionError  # no context manager above swallows exceptions
 
@@ -145,6 +151,8 @@ def _host_side(stack: ExitStack) -> Side:
 
 
 def _source(side: Side, path: str, options: Options, stack: ExitStack) -> Node:
+    if not path:
+        raise errors.Error(errors.INVALID, "bad parameter: path cannot be empty")
     wanted = sides.absolute(path, inside=side.inside)
     try:
         node = sides.follow(side, wanted) if options.follow else sides.look(side, wanted)
@@ -153,14 +161,16 @@ def _source(side: Side, path: str, options: Options, stack: ExitStack) -> Node:
         raise _unresolved(side, path, error) from error
     stack.callback(node.close)
     if node.probe < 0:
-        raise side.missing(path)
+        raise side.missing(path if side.inside else posixpath.join(os.getcwd(), path))
     return node
 
 
 def _unresolved(side: Side, path: str, error: OSError) -> errors.Error:
+    if not side.inside:
+        path = posixpath.join(os.getcwd(), path)
     if error.errno == errno.ENOENT:
         return side.missing(path)
-    reason = (error.strerror or "").lower()
+    reason = os.strerror(error.errno or 0).lower()
     kind = errors.PERMISSION if error.errno in {errno.EACCES, errno.EPERM} else errors.INVALID
     return errors.Error(kind, f"lstat {side.label}{path}: {reason}")
 
@@ -169,6 +179,8 @@ def _place(
     source: Node, source_path: str, side: Side, path: str, owner: tuple[int, int] | None, stack: ExitStack
 ) -> tuple[Place, bytes]:
     """Decide where a source goes: the directory, and the name in it (empty: the contents go right into it)."""
+    if not path:
+        raise errors.Error(errors.INVALID, "no such directory")
     wanted = sides.absolute(path, inside=side.inside)
     try:
         try:
@@ -198,10 +210,10 @@ def _place(
 
 
 def _no_destination(side: Side, path: str, error: OSError) -> errors.Error:
-    if error.errno == errno.ENOTDIR:
-        return errors.Error(errors.INVALID, "not a directory")
-    if error.errno == errno.ENOENT and sides.directory_meant(path):
+    if error.errno in {errno.ENOENT, errno.ENOTDIR} and sides.directory_meant(path):
         return errors.Error(errors.INVALID, "no such directory")
+    if error.errno == errno.ENOTDIR:
+        return errors.Error(errors.INVALID, "extraction point is not a directory" if side.inside else "not a directory")
     parent = posixpath.dirname(path.rstrip("/")) or "/"
     return _unresolved(side, parent, error)
 
@@ -219,8 +231,8 @@ def _check_kind(side: Side, path: str, node: Node) -> None:
 
 
 def _check_output(path: str) -> None:
-    directory = posixpath.dirname(posixpath.normpath(path))
-    if directory and not os.path.exists(directory):
+    directory = posixpath.dirname(posixpath.normpath(posixpath.join(os.getcwd(), path)))
+    if not os.path.exists(directory):
         raise errors.Error(errors.INVALID, f'invalid output path: directory "{directory}" does not exist')
 
 

@@ -140,7 +140,7 @@ class Place:
             return
         if stat.S_ISDIR(info.st_mode):
             shown = os.fsdecode(self._path)
-            text = f'cannot overwrite directory "{shown}/{os.fsdecode(path)}" with non-directory "{shown}"'
+            text = f'cannot overwrite directory "{shown}/{os.fsdecode(path)}" with non-directory "{shown or "/"}"'
             raise errors.Error(errors.INVALID, text)
         os.unlink(name, dir_fd=parent)
 
@@ -151,7 +151,7 @@ class Place:
             info = os.stat(name, dir_fd=parent, follow_symlinks=False)
             if not stat.S_ISDIR(info.st_mode):
                 shown = os.fsdecode(self._path)
-                text = f'cannot overwrite non-directory "{shown}/{os.fsdecode(path)}" with directory "{shown}"'
+                text = f'cannot overwrite non-directory "{shown}/{os.fsdecode(path)}" with directory "{shown or "/"}"'
                 raise errors.Error(errors.INVALID, text) from None
         else:
             info = os.stat(name, dir_fd=parent, follow_symlinks=False)

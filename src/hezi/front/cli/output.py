@@ -30,11 +30,13 @@ def write_file(path: str, chunks: Iterable[bytes | memoryview]) -> None:
     """
     directory = os.path.dirname(path) or "."
     if not os.path.isdir(directory):
-        message = f'invalid output path: directory "{directory}" does not exist'
+        message = f"invalid output path: stat {directory}: no such file or directory"
+        raise Error(INVALID, message)
+    if os.path.isdir(path):
+        message = "cannot write to a directory"
         raise Error(INVALID, message)
     if os.path.exists(path) and not os.path.isfile(path):
-        kind = "a directory" if os.path.isdir(path) else "a device"
-        message = f'invalid output path: "{path}" must be a regular file: got {kind}'
+        message = f'invalid output path: "{path}" must be a regular file: got a device'
         raise Error(INVALID, message)
     temporary = os.path.join(directory, f".hezi-{os.getpid()}-{os.urandom(4).hex()}")
     try:

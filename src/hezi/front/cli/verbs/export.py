@@ -34,7 +34,11 @@ def call(session: Session, parsed: Parsed) -> int:
         raise Error(INVALID, message)
     chunks = export.export(session.engine.paths, parsed.args[0])
     if path:
-        output.write_file(path, chunks)
+        try:
+            output.write_file(path, chunks)
+        except Error as error:
+            error.message = f"failed to export container: {error.message}"
+            raise
     else:
         output.write_chunks(1, chunks)
     return 0
