@@ -9,6 +9,7 @@ looks into the container's tree.
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 
@@ -205,6 +206,9 @@ class Monitor:
         # First of all, so that it goes on on another processor; it waits for our leave before it does anything.
         self._launch(self._rootfs)
         self._prepare()
+        # Stage 1 lives too short for it, this process does not. What was imported is not looked at again.
+        gc.freeze()
+        gc.enable()
         while not self.done:
             self.loop.turn()
             if self._draining:

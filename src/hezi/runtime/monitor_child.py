@@ -11,6 +11,7 @@ the container's to delay (a file system of its own behind execve) delays only th
 from __future__ import annotations
 
 import _socket  # noqa: PLC2701 - the socket module imports selectors, enum and more
+import gc
 import os
 
 from hezi.linux import fd as _fd
@@ -226,6 +227,7 @@ def _become(theirs: _socket.socket, score: bytes, monitor: int) -> NoReturn:
         if os.getppid() != monitor:
             os._exit(1)
         signals.wake_no_more(*HANDLED)
+        gc.disable()
         number = theirs.fileno()
         if number > 3:
             _fd.close_range(3, number - 1)
