@@ -364,7 +364,12 @@ def test_nothing_of_the_container_is_executed_or_entered(box: Box, inside: Path,
     box.pretend(box.create("live"), inside)
     script = f"""
 from hezi.engine.paths import Paths
-from hezi.engine.rootfs import copy
+from hezi.engine.rootfs import commit, copy, diff, export
+paths = Paths({box.paths.root!r}, {box.paths.runroot!r})
+for _ in export.export(paths, "live"):
+    pass
+diff.diff(paths, "live")
+commit.commit(paths, "live", commit.CommitOptions(pause=False))
 copy.copy_out(Paths({box.paths.root!r}, {box.paths.runroot!r}), "live", "/busybox", {str(out)!r})
 copy.copy_in(Paths({box.paths.root!r}, {box.paths.runroot!r}), "/etc/hostname", "live", "/work/")
 """

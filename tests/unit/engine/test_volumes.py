@@ -182,6 +182,11 @@ def test_the_commands(engine: Engine, capsys: pytest.CaptureFixture[str], monkey
     assert captured.err == "hezi: get nope: no such volume\n"
     assert hezi(engine, "volume", "inspect", "nope") == 1
     assert capsys.readouterr().out == "[]\n"
+    for words in (("inspect", "-f", "{{.Driver}}"), ("inspect", "--type", "volume", "-f", "{{.Driver}}")):
+        assert hezi(engine, *words, "data") == 0
+        assert capsys.readouterr().out == "local\n"
+    assert hezi(engine, "inspect", "--type", "volume", "nope") == 1
+    assert capsys.readouterr().err == "hezi: get nope: no such volume\n"
     assert hezi(engine, "volume", "rm", "data", "nope") == 1
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("data\n", "hezi: get nope: no such volume\n")

@@ -14,7 +14,7 @@ BUILT = {
     "commit": ("commit", "Commands", "Make an image from what a container has changed"),
     "cp": ("cp", "Commands", "Copy files between a container and the host"),
     "create": ("create", "Commands", "Make a container without starting it"),
-    "inspect": ("inspect", "Commands", "Show all about containers and images"),
+    "inspect": ("inspect", "Commands", "Show all about containers, images and volumes"),
     "port": ("port", "Commands", "List the published ports of a container"),
     "rename": ("rename", "Commands", "Rename a container"),
     "rm": ("rm", "Commands", "Remove one or more containers"),

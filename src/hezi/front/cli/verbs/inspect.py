@@ -1,4 +1,4 @@
-"""``hezi inspect``: containers and images, whichever a name means."""
+"""``hezi inspect``: containers, images and volumes, whichever a name means."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ _PARSING, _EXECUTING = 64, 1
 
 VERB = Verb(
     "[OPTIONS] NAME|ID [NAME|ID...]",
-    "Show all about containers and images",
+    "Show all about containers, images and volumes",
     options=(
         FORMAT,
         Option("size", "bool", "Count the files of containers too", short="s"),
-        Option("type", help="Look for one kind only (container|image)", choices=("container", "image")),
+        Option(
+            "type", help="Look for one kind only (container|image|volume)", choices=("container", "image", "volume")
+        ),
     ),
     arguments=(1, None),
 ).documented(
@@ -41,23 +43,26 @@ def call(session: Session, parsed: Parsed) -> int:
         known = ", ".join(f'"{name}"' for name in _TYPES)
         raise Error(INVALID, f'unknown type: "{wanted}": must be one of {known}')
     sizes = parsed.flag("size")
-    containers, images = session.engine.containers, session.engine.images
+    containers = session.engine.containers
+    finders: dict[str, Callable[[str], dict[str, Any]]] = {
+        "container": lambda name: containers.get(name).inspect(sizes=sizes),
+        "image": session.engine.images.inspect,
+        "volume": session.engine.volumes.inspect,
+    }
 
     def find(name: str) -> dict[str, Any]:
-        if wanted in {None, "container"}:
+        for kind, finder in finders.items():
+            if wanted not in {None, kind}:
+                continue
             try:
-                return containers.get(name).inspect(sizes=sizes)
+                found = finder(name)
             except Error as error:
                 if error.kind != NOT_FOUND or wanted:
                     raise
-        if wanted in {None, "image"}:
-            if sizes:
-                errors.line("WARNING: --size ignored for image")
-            try:
-                return images.inspect(name)
-            except Error as error:
-                if error.kind != NOT_FOUND or wanted:
-                    raise
+                continue
+            if sizes and kind != "container":
+                errors.line(f"WARNING: --size ignored for {kind}")
+            return found
         raise Error(NOT_FOUND, f"No such object: {name}")
 
     return show(session, parsed, find)
