@@ -114,7 +114,7 @@ def test_a_program_that_cannot_be_executed(held, args, kind):
 
 def test_a_directory_that_is_not_there(held):
     held.start("sleep", "60")
-    with pytest.raises(errors.Error, match="ChangeDirectory"):
+    with pytest.raises(errors.Error, match="EnterDirectory"):
         start(held, "true", process={"cwd": "/not/there"})
 
 

@@ -283,7 +283,7 @@ class Monitor:
         if not self.announced:
             self._announce(child)
         master, child.master = child.master, -1
-        self.streams.release(master, stdin=self.settings["stdin"])
+        self.streams.release(master)
         self._watch_oom()
         if self.health is not None:
             self.health.start()

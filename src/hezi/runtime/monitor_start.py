@@ -106,7 +106,8 @@ class MonitorRequest(NamedTuple):
     :ivar rootfs: detached mount of the root; the caller's, who closes it afterwards.
     :ivar cgroup: made and limited already; from then on the monitor's to remove.
     :ivar join_late: see :func:`hezi.runtime.box.start`.
-    :ivar stdin: keep a pipe for standard input (``-i``); ``stdin_once``: close it with the first client's input.
+    :ivar stdin: keep a pipe for standard input (``-i``); ``stdin_once``: close it with the first client's input. A
+        terminal takes input from any client that asks for it.
     :ivar client: flags of HELLO for the caller's own connection; 0 for none: then ``Monitored.client`` only asks.
     :ivar remount: without it there are no restarts.
     :ivar stop_timeout: seconds until SIGKILL; -1 is never.

@@ -64,7 +64,7 @@ class Streams:
             self._outputs[ours] = stream
         return self._theirs
 
-    def release(self, master: int, *, stdin: bool) -> None:
+    def release(self, master: int = -1) -> None:
         """The container runs, or failed to: its ends are closed, ours are looked after from now on."""
         while self._theirs:
             os.close(self._theirs.pop())
@@ -72,8 +72,9 @@ class Streams:
             os.set_blocking(master, False)
             self.master = master
             self._outputs[master] = STDOUT
-            self._open_input = stdin
-            self._stdin = master if stdin else -1
+            # A terminal takes input from whoever is let at it.
+            self._open_input = True
+            self._stdin = master
         for fd in self._outputs:
             self._watch(fd)
         if self._stdin >= 0 and self._stdin != self.master:
@@ -214,7 +215,7 @@ class Streams:
 
     def close(self) -> None:
         """Close all; what the container has not read is gone, what it wrote has been logged."""
-        self.release(-1, stdin=False)
+        self.release()
         self._close_input()
         for fd in list(self._outputs):
             self._close_output(fd)
