@@ -6,9 +6,11 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -227,3 +229,27 @@ def test_a_stranger_with_the_number_of_a_dead_container_is_not_it(box: Box, tmp_
         for change in ({"start_time": process["start_time"] + 1}, {"boot_id": "another"}, {"pid": 0}):
             state.write_text(json.dumps({**process, **change}))
             assert target.running_root(box.paths, row) == -1
+
+
+def test_killed_anywhere_a_commit_leaves_nothing_half(box: Box) -> None:
+    with root_of(box) as root:
+        for number in range(300):
+            (root / f"tmp/{number}").write_bytes(os.urandom(4096))
+    script = (
+        "from hezi.engine.paths import Paths; from hezi.engine.rootfs import commit\n"
+        f"print(commit.commit(Paths({box.paths.root!r}, {box.paths.runroot!r}), 'c1', commit.CommitOptions('k:1')))"
+    )
+    environment = {**os.environ, "PYTHONPATH": "src"}
+    for number in range(12):
+        with subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.DEVNULL) as child:
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(0.08 + number * 0.03)
+            child.kill()
+        with ImageStore(box.paths.root) as store:
+            for image in store.list():
+                assert all(store.driver.has(chain_id) for chain_id in store.chain_ids(image.id))
+    image = commit.commit(box.paths, "c1", CommitOptions("k:1"))
+    with ImageStore(box.paths.root) as store:
+        assert store.resolve("k:1").id == image
+        for name in ("layers", f"containers/{target.find(store, 'c1').id}"):
+            assert not [one for one in os.listdir(f"{box.paths.root}/{name}") if one.startswith((".tmp", ".commit"))]
