@@ -15,6 +15,7 @@ import pytest
 from hezi import errors
 from hezi.linux import caps, pidfd
 from hezi.runtime import attach, protocol, spawn
+from hezi.runtime import exec as joining
 from hezi.runtime.monitor_start import LogConfig, RestartPolicy
 from tests.kernel import boxes, monitored
 from tests.kernel.monitored import OUTPUT, alive, collect, wait_until
@@ -336,6 +337,32 @@ def test_processes_left_behind_go_with_the_first_one(held):
     assert time.monotonic() - before < 2
 
 
+def test_a_cgroup_with_room_for_one_process(held):
+    def one_process(cgroup):
+        for member in cgroup._members:
+            if "pids" in member.hierarchy.controllers:
+                member.group.write("pids.max", "1")
+
+    one = held.shell("sleep 1 & echo not reached", client=OUTPUT, limits=one_process, join_late=True)
+    out, err, record = collect(one.client)
+    assert b"not reached" not in out
+    assert b"fork" in err
+    assert record["ExitCode"] != 0
+    assert record["evidence"]["pids_limit"] == 1
+    assert record["evidence"]["pids_refused"] >= 1
+
+
+def test_with_the_hosts_process_namespace_nothing_is_left_either(held):
+    kinds = tuple(boxes.rt.Namespace(kind) for kind in boxes.NAMESPACES if kind != "pid")
+    held.spec_members = {"linux": {"namespaces": kinds}}
+    one = held.shell("sleep 1000 & (sleep 1001 &) ; sleep 0.2; exit 4", client=OUTPUT)
+    with joining.start(held.runtime, joining.plan(boxes.spec("sleep", "1002").process)) as other:
+        assert collect(one.client)[2]["ExitCode"] == 4
+        assert other.wait(5).signal == 9
+    assert one.client.wait_gone(5)
+    assert held.groups() == []
+
+
 # --- restarts ------------------------------------------------------------------------------------------------------
 
 
@@ -533,8 +560,6 @@ def test_a_starter_killed_anywhere_leaves_nothing_or_a_container(held, delay):
 
 def test_a_number_used_again_is_nobody_of_ours(held):
     one = held.start("sleep", "60")
-    from hezi.runtime import exec as joining
-
     with pytest.raises(errors.Error) as caught:
         joining.open_target(one.pid, one.start_time + 1)
     assert caught.value.kind == errors.NOT_FOUND
