@@ -14,9 +14,13 @@ from hezi.engine import logread
 from hezi.engine.containers import filters
 from hezi.engine.logread import STDERR, STDOUT, LogLine, Selection
 from hezi.front.cli.verbs import logs
-from hezi.runtime.logs import open_log
+from hezi.runtime.logs import Log, open_sink
 
 TIME = "2026-01-02T03:04:05.000000006Z"
+
+
+def open_log(driver: str, path: str, max_size: int, max_file: int) -> Log:
+    return Log(open_sink(driver, path, max_size, max_file))
 
 
 def record(text: str, stream: str = "stdout", time: str = TIME) -> str:
