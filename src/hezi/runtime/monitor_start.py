@@ -30,6 +30,13 @@ exit.json::
     {"ExitCode", "Signal", "OOMKilled", "StartedAt", "FinishedAt" (RFC 3339), "started_ns", "finished_ns", "Error",
      "restart_count", "stopped_by": "" | "stop" | "stop timeout" | "kill" | "monitor", "stop_signal", "health",
      "evidence": {"oom_kills", "memory_limit", "memory_peak", "pids_refused", "pids_limit", "log": ["last lines"...]}}
+
+Lines of the events file::
+
+    {"time_ns", "type": "container", "action", "id", "name", "attributes": {...}}
+
+The actions are start, die (exitCode, signal, oom), oom, kill (signal), pause, unpause, health_status: ..., destroy.
+A monitor that dies of a mistake of its own says why in runroot/containers/<id>/monitor.error.
 """
 
 from __future__ import annotations
