@@ -56,7 +56,7 @@ def find(store: ImageStore, text: str) -> ContainerRow:
             return row
         found = containers.by_prefix(connection, wanted) if wanted and _HEX.issuperset(wanted) else []
         if len(found) > 1:
-            raise errors.Error(errors.INVALID, f"Multiple IDs found with provided prefix: {wanted}")
+            raise errors.Error(errors.INVALID, f"multiple IDs found with provided prefix: {wanted}")
         row = containers.get(connection, found[0]) if found else None
     if row is None:
         raise errors.Error(errors.NOT_FOUND, f"No such container: {text}")
