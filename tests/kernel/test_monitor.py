@@ -171,6 +171,15 @@ def test_a_foreground_client_that_vanishes_does_not(held):
         assert other.wait(20)["ExitCode"] == 6
 
 
+def test_a_foreground_client_whose_reader_is_gone_lets_the_program_know(held):
+    one = held.start("yes", client=OUTPUT | protocol.BACKPRESSURE, log=LogConfig("none"))
+    while one.client.next(5)[0] != protocol.STDOUT:
+        continue
+    one.client.close_output(protocol.STDOUT)
+    # busybox as process 1 has no default action for SIGPIPE, but an error.
+    assert collect(one.client)[2]["ExitCode"] != 0
+
+
 def test_the_last_bytes_of_short_programs(held):
     for number in range(20):
         one = held.shell(f"echo {number}", client=OUTPUT)
@@ -239,10 +248,9 @@ def test_a_closed_input_is_told(held):
 
 def test_the_input_of_a_vanished_client_ends_but_not_after_detach(held):
     one = held.shell("cat; exit 3", client=ALL, stdin=True, stdin_once=True)
-    with held.connect() as other:
-        one.client.close()
-        assert other.wait(10)["ExitCode"] == 3
-        other.wait_gone(5)
+    one.client.close()
+    wait_until(lambda: held.state()["exit_code"] == 3)
+    wait_until(lambda: not alive(one.monitor_pid, one.monitor_start_time))
     one = held.shell("cat; exit 3", client=ALL, stdin=True, stdin_once=True)
     with held.connect() as other:
         one.client.detach()

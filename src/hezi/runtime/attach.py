@@ -13,7 +13,7 @@
     event = client.next(timeout)                            # (kind, payload), or None when the time was up
     client.fileno()                                         # to poll, with client.pending() for what is read already
     client.send_stdin(data) -> int                          # how much was taken; 0: wait for CREDIT, then go on
-    client.send_eof(); client.detach()
+    client.send_eof(); client.close_output(protocol.STDOUT); client.detach()
 
 A monitor that died shows as :class:`Gone` from any of these (kind UNAVAILABLE): the caller then looks at exit.json, and
 without one the exit code is unknown. One thread per client; nothing blocks longer than a time-out that was given.
@@ -219,6 +219,14 @@ class MonitorClient:
     def send_eof(self) -> None:
         """Say that no more input comes."""
         self._send(protocol.STDIN_EOF)
+
+    def close_output(self, kind: int) -> None:
+        """Say that our own reader of STDOUT or STDERR is gone, as in ``run ... | head``.
+
+        Asked by a client with BACKPRESSURE, when no other one reads it, the program gets SIGPIPE or EPIPE. The exit is
+        still told.
+        """
+        self._send(protocol.CLOSE_OUTPUT, protocol.U8.pack(kind))
 
     def detach(self) -> None:
         """Leave without ending the program's input."""

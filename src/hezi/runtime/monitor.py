@@ -394,7 +394,10 @@ class Monitor:
         self.stopped_by = who
         self.stop_signal = number or self.settings["stop_signal"]
         self.child.signal(self.stop_signal)
-        self.thaw()
+        try:
+            self.thaw()
+        except OSError:
+            pass  # SIGKILL will have to do
         patience = self.settings["stop_timeout"] if seconds is None else seconds
         if self.stop_timer is not None:
             self.stop_timer.cancel()

@@ -176,11 +176,15 @@ class Clients:
             self._loop.watch(client.socket.fileno(), events, lambda ready: self._ready(client, ready))
 
     def _ready(self, client: Client, ready: int) -> None:
-        if ready & loop.WRITE:
-            client.flush()
-            self.on_room()
-        if ready & (loop.READ | loop.HANGUP) and client in self.all:
-            self._read(client)
+        try:
+            if ready & loop.WRITE:
+                client.flush()
+                self.on_room()
+            if ready & (loop.READ | loop.HANGUP) and client in self.all:
+                self._read(client)
+        except OSError:
+            # Whatever a client makes us run into, it is not to cost the container its monitor.
+            self.drop(client)
 
     def _read(self, client: Client) -> None:
         try:

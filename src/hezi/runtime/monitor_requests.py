@@ -63,6 +63,7 @@ class Requests:
             protocol.UPDATE: self._update,
             protocol.QUERY: self._query,
             protocol.EXEC: self._exec,
+            protocol.CLOSE_OUTPUT: self._close_output,
         }
 
     def handle(self, client: Client, kind: int, payload: bytes) -> None:
@@ -84,9 +85,11 @@ class Requests:
     def hello(self, client: Client, flags: int) -> None:
         """Attach a client."""
         client.flags = flags
+        if flags & protocol.WANT_STDIN:
+            # Before anything is sent: it may be gone already.
+            client.on_gone = lambda: self._left(client)
         self._query(client, b"")
         if flags & protocol.WANT_STDIN:
-            client.on_gone = lambda: self._left(client)
             client.send(protocol.CREDIT, protocol.U32.pack(STDIN_WINDOW))
             if not self._container.streams.input_open:
                 client.send(protocol.INPUT_CLOSED)
@@ -113,6 +116,15 @@ class Requests:
     def _stdin_eof(self, client: Client, _payload: bytes) -> None:
         if client.flags & protocol.WANT_STDIN:
             self._end_input()
+
+    def _close_output(self, client: Client, payload: bytes) -> None:
+        """A foreground client's reader is gone: the program's next write fails, as it would without us."""
+        kind = protocol.U8.unpack(payload)[0]
+        wanted = {protocol.STDOUT: protocol.WANT_STDOUT, protocol.STDERR: protocol.WANT_STDERR}.get(kind, 0)
+        foreground = client.flags & wanted and client.flags & protocol.BACKPRESSURE
+        client.flags &= ~wanted
+        if foreground and not any(one.flags & wanted for one in self._container.clients.all):
+            self._container.streams.close_output(kind)
 
     def _detach(self, client: Client, _payload: bytes) -> None:
         client.flags = 0

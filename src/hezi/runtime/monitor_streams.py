@@ -137,6 +137,12 @@ class Streams:
         if self._stdin < 0:
             self._drop_input()
 
+    def close_output(self, kind: int) -> None:
+        """Close the pipe of STDOUT or STDERR; a terminal is read on."""
+        for fd, stream in list(self._outputs.items()):
+            if _KINDS[stream] == kind and fd != self.master:
+                self._close_output(fd)
+
     @property
     def ended(self) -> bool:
         """Whether all outputs have come to their end."""

@@ -15,6 +15,7 @@
       <─────────────────────────────── OK or ERROR, one for each, in their order
       WAIT ─────────────────────────────────────>
       <─────────────────────────────── EXIT       JSON: the exit record, when it is safe on the disk
+      CLOSE_OUTPUT ─────────────────────────────>
       DETACH ───────────────────────────────────>
       <─────────────────────────────── end of file: the monitor is gone, and with it all it had to clean up
 
@@ -49,6 +50,7 @@ DETACH = 10
 UPDATE = 11  # restart policy: u32 most tries, then its name
 QUERY = 12  # answered with STATE
 EXEC = 13  # marshal: (operations, names of descriptors, flags)
+CLOSE_OUTPUT = 14  # u8: STDOUT or STDERR: this client's reader is gone; without another one the program is to know
 # --- monitor to client ---
 OK = 64
 ERROR = 65  # u32 errno, text
