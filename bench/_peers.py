@@ -12,19 +12,16 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import _harness as harness
 
-from tests.support.needs import SEARCH_PATH, find_tool
+from tests.support import dockerd
+from tests.support.needs import find_tool
 
-# PYTHONDONTWRITEBYTECODE would have an interpreter compile what was edited at every start.
-ENVIRONMENT = {
-    **{k: v for k, v in os.environ.items() if not k.startswith(("HEZI_", "PYTHON"))},
-    "PATH": SEARCH_PATH,
-}
+# Without PYTHONDONTWRITEBYTECODE, which would have an interpreter compile what was edited at every start.
+ENVIRONMENT = dockerd.ENVIRONMENT
 
 
 class PeerError(RuntimeError):
@@ -141,49 +138,23 @@ class Docker:
 
     def __init__(self, scratch: Path) -> None:
         self.directory = scratch / "docker"
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self._socket = f"unix://{self.directory / 'docker.sock'}"
-        self._daemon = self._start()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        argv = [
-            "setpriv", "--pdeathsig", "TERM", "dockerd",
-            "--data-root", str(self.directory / "data"), "--exec-root", str(self.directory / "exec"),
-            "--pidfile", str(self.directory / "docker.pid"), "--host", self._socket, "--storage-driver", "overlay2",
-            "--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
-        ]  # fmt: skip
-        log = open(self.directory / "log", "wb")  # noqa: SIM115 - the daemon keeps it
-        with log:
-            daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=ENVIRONMENT)
-        deadline = time.monotonic() + 40
-        while daemon.poll() is None and time.monotonic() < deadline:
-            with contextlib.suppress(PeerError):
-                check([*self._command(), "version"])
-                return daemon
-            time.sleep(0.2)
-        daemon.kill()
-        daemon.wait()
-        raise PeerError("dockerd did not start: " + (self.directory / "log").read_text()[-800:])
-
-    def _command(self) -> list[str]:
-        return ["docker", "--host", self._socket]
+        self._stack = contextlib.ExitStack()
+        try:
+            self._command = self._stack.enter_context(dockerd.running(self.directory))
+        except dockerd.DockerdError as error:
+            raise PeerError(str(error)) from error
 
     def version(self) -> str:
-        return json.loads(_output(*self._command(), "version", "--format", "{{json .Server.Version}}"))
+        return json.loads(_output(*self._command, "version", "--format", "{{json .Server.Version}}"))
 
     def pull(self, reference: str) -> None:
-        check([*self._command(), "pull", "-q", reference])
+        check([*self._command, "pull", "-q", reference])
 
     def run(self, *args: str) -> None:
-        check([*self._command(), "run", "--rm", "--network", "none", *args])
+        check([*self._command, "run", "--rm", "--network", "none", *args])
 
     def close(self) -> None:
-        self._daemon.terminate()
-        try:
-            self._daemon.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self._daemon.kill()
-            self._daemon.wait()
+        self._stack.close()
 
 
 class Runtime:

@@ -28,7 +28,9 @@ TOOLS = {
     "attr": "attr",
     "busybox": "busybox-static",
     "crun": "crun",
+    "docker": "docker.io",
     "docker-registry": "docker-registry",
+    "dockerd": "docker.io",
     "getfattr": "attr",
     "mmdebstrap": "mmdebstrap",
     "openssl": "openssl",
@@ -43,7 +45,7 @@ TOOLS = {
     "zstd": "zstd",
 }
 # A benchmark's peers: worth having, never required.
-OPTIONAL_TOOLS = {"docker": "docker.io", "dockerd": "docker.io", "mkfs.erofs": "erofs-utils"}
+OPTIONAL_TOOLS = {"mkfs.erofs": "erofs-utils"}
 
 
 class Verdict(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from hezi import errors
 from hezi.engine.results import ImageSummary, RemovedImages
 from hezi.spec.reference import Reference
 
@@ -26,7 +27,10 @@ def summaries(paths: Paths, name: str | None, *, all_names: bool) -> tuple[Image
         rows = [row for row in rows if row.repository != _NONE]
     if name is None:
         return tuple(rows)
-    wanted = Reference.parse(name)
+    try:
+        wanted = Reference.parse(name)
+    except errors.Error:
+        return ()  # as docker: no image is called that
     return tuple(row for row in rows if row.repository == wanted.familiar_name and wanted.tag in {None, row.tag})
 
 

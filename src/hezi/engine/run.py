@@ -264,7 +264,7 @@ class Undo:
         return self
 
     def write_cidfile(self) -> None:
-        """Write ``--cidfile``; it goes again with a container that goes."""
+        """Write ``--cidfile``; it goes again with a container that could not be made."""
         path = self._wanted_cidfile
         if not path:
             return
@@ -290,7 +290,8 @@ class Undo:
         elif self._remove or code is None:
             # Without --rm too: nobody could do anything with it, docker's create would not have made it.
             self._container.remove()
-            if self._cidfile:
+            # As docker: once only the program was at fault the file stays, whose id messages and logs have named.
+            if self._cidfile and code is None:
                 with suppress(OSError):
                     os.unlink(self._cidfile)
         else:

@@ -1,0 +1,34 @@
+"""The same command lines given to docker and to hezi: exit codes and output must be equal, or a reason be written down.
+
+The cases run in their order: some need the volume, the image or the file that an earlier one left.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance import cases_files, cases_process, cases_spaces, compare, peers
+from tests.conformance.known import KNOWN
+
+CASES = [
+    case if isinstance(case, compare.Case) else compare.Case(case)
+    for case in [*cases_process.CASES, *cases_spaces.CASES, *cases_files.CASES]
+]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    with peers.started(tmp_path_factory.mktemp("peers")) as pair:
+        yield pair
+
+
+@pytest.mark.needs("root", "overlay", "docker", "dockerd", "docker-registry", "skopeo", "busybox", "mmdebstrap")
+@pytest.mark.parametrize("case", CASES, ids=[case.line[:60] for case in CASES])
+def test_same_as_docker(both, case):
+    differences = compare.run(case, *both).differences()
+    if case.line not in KNOWN:
+        assert not differences, "\n".join([case.line, *differences])
+
+
+def test_what_is_known_to_differ_is_tried():
+    assert not KNOWN.keys() - {case.line for case in CASES}
