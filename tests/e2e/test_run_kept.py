@@ -35,3 +35,12 @@ def test_rmi_of_a_used_image_is_refused(hezi_env: Hezi, busybox_image: str) -> N
     done = hezi_env.run("rmi", busybox_image)
     assert done.code == 1
     assert "is using its referenced image" in done.stderr
+
+
+def test_a_log_that_nobody_kept_is_not_an_empty_one(hezi_env: Hezi, busybox_image: str) -> None:
+    hezi_env.run("run", "--network", "none", "--name", "kept", busybox_image, "echo", "said", check=True)
+    done = hezi_env.run("logs", "kept")
+    assert (done.code, done.stdout) == (1, "")
+    assert "no log of kept was kept" in done.stderr
+    hezi_env.run("create", "--network", "none", "--name", "new", busybox_image, "true", check=True)
+    assert hezi_env.run("logs", "new").code == 0

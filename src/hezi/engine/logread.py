@@ -87,7 +87,12 @@ def read(paths: Paths, container: str, selection: Selection) -> Iterator[list[Lo
     if driver in _NOT_READABLE:
         hint = "journalctl CONTAINER_ID=... shows what went to the journal" if driver == "journald" else None
         raise errors.Error(errors.UNSUPPORTED, "configured logging driver does not support reading", hint=hint)
-    yield from read_files(_path(paths, row), selection, lambda: _writing(paths, row))
+    path = _path(paths, row)
+    if row.started_ns and not os.path.exists(path) and not os.path.exists(f"{paths.runroot}/containers/{row.id}"):
+        # Only a monitor writes a log. An empty answer would say that the program wrote nothing.
+        text = f"no log of {row.name} was kept: a program that runs in the foreground has none yet"
+        raise errors.Error(errors.UNSUPPORTED, text)
+    yield from read_files(path, selection, lambda: _writing(paths, row))
 
 
 def _path(paths: Paths, row: ContainerRow) -> str:
