@@ -181,6 +181,18 @@ def _kernel(wanted: str) -> Verdict:
     return Verdict(met, f"kernel {platform.release()} is older than {wanted}")
 
 
+@functools.cache
+def _docker(wanted: str) -> Verdict:
+    """The command line, which has its own version: usage errors and their exit codes are its."""
+    tool = find_tool("docker")
+    if not tool or not find_tool("dockerd"):
+        return _tool("dockerd" if tool else "docker")
+    done = subprocess.run([tool, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"version (\d+)", done.stdout)
+    met = found is not None and int(found[1]) >= int(wanted)
+    return Verdict(met, f"docker's command line is {done.stdout.strip() or 'broken'}, older than {wanted}")
+
+
 def _module(name: str) -> Verdict:
     met = importlib.util.find_spec(name) is not None
     return Verdict(met, f"no Python module {name} (pip install -e '.[dev]')", providable=True)
@@ -210,6 +222,7 @@ _SIMPLE: dict[str, Callable[[], Verdict]] = {
     "erofs": _erofs,
 }
 _WITH_VALUE: dict[str, Callable[[str], Verdict]] = {
+    "docker": _docker,
     "tool": _tool,
     "kernel": _kernel,
     "module": _module,
