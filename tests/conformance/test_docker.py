@@ -1,7 +1,7 @@
 """The same command lines given to docker and to hezi: exit codes and output must be equal, or a reason be written down.
 
-docker's command line is that of version 28, which hezi follows; the daemon may be older (see known.py). The cases run in
-their order: some need the volume, the image or the file that an earlier one left.
+docker's command line is that of version 28, which hezi follows; the daemon may be older (see known.py). The cases run
+in their order: some need the volume, the image or the file that an earlier one left.
 """
 
 from __future__ import annotations
