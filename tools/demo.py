@@ -156,10 +156,17 @@ def push(host: str, built: BuiltImage) -> None:
 @contextlib.contextmanager
 def temporary_directory() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="hezi-demo-", dir="/var/tmp"))
+    rounds = 20
     try:
         yield path
+        rounds = 1
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        # A Ctrl-C between the start of a hezi and our knowing of it leaves that one to end by itself: for a moment it
+        # may make again what was removed.
+        for _ in range(rounds):
+            shutil.rmtree(path, ignore_errors=True)
+            if rounds > 1:
+                time.sleep(0.05)
 
 
 def say(text: str) -> None:

@@ -124,7 +124,7 @@ DIRECTORY = [
     "-w /root -u ann @busybox pwd",
     "-w /data --entrypoint pwd -u 1000 @custom",
     "--entrypoint pwd @custom",
-    "--entrypoint ls @custom -ldn /work /work/sub",
+    "--entrypoint ls @custom -ldn /job /job/sub",
     "@relwork",
     "-w /x --read-only @busybox pwd",
     "-w /tmp/y --read-only --tmpfs /tmp @busybox pwd",

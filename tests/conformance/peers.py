@@ -34,7 +34,7 @@ _CONFIGS = {
         "Entrypoint": ["/bin/echo", "ep"],
         "Env": [_PATH, "A=image", "B=two words", "EMPTY=", "HOME=/imagehome"],
         "User": "ann",
-        "WorkingDir": "/work/sub",
+        "WorkingDir": "/job/sub",
         "Volumes": {"/data": {}, "/vol2": {}},
         "StopSignal": "SIGUSR1",
         "Labels": {"l": "v"},

@@ -245,8 +245,8 @@ def test_nobody_else_gets_to_what_images_and_containers_hold(hezi_env: Hezi, bus
 
 def test_a_strict_umask_changes_nothing_inside(hezi_env: Hezi, busybox_image: str, tmp_path: Path) -> None:
     done = hezi_env.run(
-        *("run", "--rm", "-q", "--network", "none", "-u", "ann", "-v", "/data", "-w", "/work/dir", busybox_image),
-        *("sh", "-c", "stat -c '%a' / /etc/hosts /etc/resolv.conf /data /work /dev /tmp; umask; cat /etc/hostname"),
+        *("run", "--rm", "-q", "--network", "none", "-u", "ann", "-v", "/data", "-w", "/job/dir", busybox_image),
+        *("sh", "-c", "stat -c '%a' / /etc/hosts /etc/resolv.conf /data /job /dev /tmp; umask; cat /etc/hostname"),
         prefix=("sh", "-c", 'umask 077; exec "$@"', "sh"),
     )
     assert done.stdout.split()[:8] == ["755", "644", "644", "755", "755", "755", "1777", "0022"]

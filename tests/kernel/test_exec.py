@@ -76,11 +76,11 @@ def test_it_is_in_the_containers_namespaces_and_groups(held):
 
 
 def test_user_directory_environment_and_rights(held):
-    held.shell("mkdir -p /work; exec sleep 60")
+    held.shell("mkdir -p /job; exec sleep 60")
     time.sleep(0.2)
     process = {
         **boxes.user(2, 2, 7),
-        "cwd": "/work",
+        "cwd": "/job",
         "env": ("PATH=/bin", "A=b c"),
         "no_new_privileges": True,
         "rlimits": (rt.Rlimit("RLIMIT_NOFILE", 77, 77),),
@@ -88,7 +88,7 @@ def test_user_directory_environment_and_rights(held):
     script = "id -u; id -G; pwd; env; ulimit -n; grep -E 'NoNewPrivs|CapEff' /proc/self/status"
     status, out, err = shell(held, script, process=process)
     assert status.code == 0, err
-    assert out.split(b"\n")[:3] == [b"2", b"2 7", b"/work"]
+    assert out.split(b"\n")[:3] == [b"2", b"2 7", b"/job"]
     assert b"A=b c\n" in out
     assert b"\n77\n" in out
     assert b"NoNewPrivs:\t1" in out

@@ -256,7 +256,7 @@ def test_deep_trees(box: Box, out: Path) -> None:
 @pytest.fixture
 def inside(tmp_path: Path) -> Path:
     root = tmp_path / "inside"
-    (root / "work").mkdir(parents=True)
+    (root / "job").mkdir(parents=True)
     shutil.copy("/bin/busybox", root / "busybox")
     return root
 
@@ -264,15 +264,15 @@ def inside(tmp_path: Path) -> Path:
 @pytest.mark.needs("busybox")
 def test_a_running_container_is_seen_from_inside(box: Box, inside: Path, out: Path) -> None:
     child = box.pretend(box.create("live"), inside)
-    (inside / "work/f").write_bytes(b"now")
-    copy.copy_out(box.paths, "live", "/work/f", str(out))
+    (inside / "job/f").write_bytes(b"now")
+    copy.copy_out(box.paths, "live", "/job/f", str(out))
     assert (out / "f").read_bytes() == b"now"
-    copy.copy_in(box.paths, f"{out}/f", "live", "/work/g")
-    assert (inside / "work/g").read_bytes() == b"now"
+    copy.copy_in(box.paths, f"{out}/f", "live", "/job/g")
+    assert (inside / "job/g").read_bytes() == b"now"
     child.kill()
     child.wait()
     # The number may be another's by now: without the process there is only what the disk has.
-    assert "Could not find" in refused(lambda: copy.copy_out(box.paths, "live", "/work/f", str(out)))
+    assert "Could not find" in refused(lambda: copy.copy_out(box.paths, "live", "/job/f", str(out)))
 
 
 @pytest.mark.needs("busybox")
@@ -332,22 +332,22 @@ def test_swapping_paths_under_a_copy(box: Box, inside: Path, out: Path, tmp_path
     """E1: a directory and a link to the host's take each other's place all the time."""
     guard = canary.plant(tmp_path / "canary")
     box.pretend(box.create("live"), inside)
-    (inside / "work/x/dir").mkdir(parents=True)
-    (inside / "work/x/file").write_bytes(b"mine")
-    (inside / "work/x/dir/inner").write_bytes(b"mine")
-    os.symlink(guard.path, inside / "work/y")
+    (inside / "job/x/dir").mkdir(parents=True)
+    (inside / "job/x/file").write_bytes(b"mine")
+    (inside / "job/x/dir/inner").write_bytes(b"mine")
+    os.symlink(guard.path, inside / "job/y")
     (out / "x/dir").mkdir(parents=True)
     (out / "x/file").write_bytes(b"attack")
     (out / "x/dir/inner").write_bytes(b"attack")
-    path = {"dir": "/work/x", "file": "/work/x/file", "contents": "/work/x/."}[form]
-    with _Racer(inside / "work", "x", "y") as racer:
+    path = {"dir": "/job/x", "file": "/job/x/file", "contents": "/job/x/."}[form]
+    with _Racer(inside / "job", "x", "y") as racer:
         for count in range(150):
             with suppress(errors.Error):
                 copy.copy_out(box.paths, "live", path, f"{out}/got{count}")
             with suppress(errors.Error):
-                copy.copy_in(box.paths, f"{out}{path.removeprefix('/work')}", "live", path.replace("/.", "/"))
+                copy.copy_in(box.paths, f"{out}{path.removeprefix('/job')}", "live", path.replace("/.", "/"))
             with suppress(errors.Error):
-                copy.copy_in(box.paths, f"{out}/x/.", "live", "/work/x")
+                copy.copy_in(box.paths, f"{out}/x/.", "live", "/job/x")
     assert racer.rounds > 100
     assert guard.unharmed()
     for found in out.rglob("*"):
@@ -371,7 +371,7 @@ for _ in export.export(paths, "live"):
 diff.diff(paths, "live")
 commit.commit(paths, "live", commit.CommitOptions(pause=False))
 copy.copy_out(Paths({box.paths.root!r}, {box.paths.runroot!r}), "live", "/busybox", {str(out)!r})
-copy.copy_in(Paths({box.paths.root!r}, {box.paths.runroot!r}), "/etc/hostname", "live", "/work/")
+copy.copy_in(Paths({box.paths.root!r}, {box.paths.runroot!r}), "/etc/hostname", "live", "/job/")
 """
     log = out / "trace"
     calls = "trace=chroot,pivot_root,setns,unshare,fchdir,chdir,execve,execveat,clone,fork,vfork,clone3"
@@ -379,4 +379,4 @@ copy.copy_in(Paths({box.paths.root!r}, {box.paths.runroot!r}), "/etc/hostname", 
     subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": "src"})
     lines = [line for line in log.read_text().splitlines() if "exited" not in line and "syscall_0x" not in line]
     assert len(lines) == 1, lines  # the interpreter's own execve
-    assert (inside / "work/hostname").exists()
+    assert (inside / "job/hostname").exists()

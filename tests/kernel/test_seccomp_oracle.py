@@ -43,12 +43,12 @@ def known_to_runc() -> dict[str, dict[str, int]]:
 def bundle(directory: Path, args: list[str], seccomp: dict[str, Any] | None) -> Path:
     """A container of this machine's own files, read-only, with Docker's capabilities."""
     root = directory / "rootfs"
-    for name in ("proc", "dev", "work"):
+    for name in ("proc", "dev", "job"):
         (root / name).mkdir(parents=True)
     mounts: list[dict[str, Any]] = [
         {"destination": "/proc", "type": "proc", "source": "proc"},
         {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
-        {"destination": "/work", "type": "bind", "source": str(directory.parent), "options": ["rbind", "ro"]},
+        {"destination": "/job", "type": "bind", "source": str(directory.parent), "options": ["rbind", "ro"]},
     ]
     for place in sorted({"/usr", "/lib", "/lib64", "/bin", sys.base_prefix}):
         if os.path.islink(place):
@@ -79,7 +79,7 @@ def bundle(directory: Path, args: list[str], seccomp: dict[str, Any] | None) -> 
 
 def answers(work: Path, name: str, more: list[str], seccomp: dict[str, Any] | None) -> dict[str, dict[str, str]]:
     interpreter = os.path.realpath(sys.executable)
-    args = [interpreter, "-I", "-S", "/work/probe.py", "/work/numbers.json", *more]
+    args = [interpreter, "-I", "-S", "/job/probe.py", "/job/numbers.json", *more]
     (work / name).mkdir()
     place = bundle(work / name, args, seccomp)
     runc = [shutil.which("runc") or "runc", f"--root={work}/state"]
@@ -101,7 +101,7 @@ def test_every_call_gets_the_answer_that_runc_gives_it(tmp_path: Path) -> None:
     (tmp_path / "numbers.json").write_text(json.dumps(known_to_runc()))
     (tmp_path / "filter").write_bytes(compiler.compile_profile(resolved))
     theirs = answers(tmp_path, "theirs", [], profile.to_oci(resolved))
-    ours = answers(tmp_path, "ours", ["/work/filter"], None)
+    ours = answers(tmp_path, "ours", ["/job/filter"], None)
     assert len(ours["64"]) > 340
     assert len(ours["32"]) > 400
     different = {

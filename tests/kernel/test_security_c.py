@@ -90,9 +90,9 @@ def test_c1_a_file_bind_through_a_dangling_link_stays_inside(room, canary, tmp_p
     assert result.stdout.count("127.0.0.53") == 3
 
 
-@pytest.mark.parametrize("cwd", ["/work", "/work/deeper/still"])
+@pytest.mark.parametrize("cwd", ["/job", "/job/deeper/still"])
 def test_c1_the_working_directory_through_a_link_stays_inside(room, canary, cwd):
-    (room.tree / "work").symlink_to(canary)
+    (room.tree / "job").symlink_to(canary)
     result = room.shell("pwd -P; ls", process={"cwd": cwd})
     assert result.stdout.startswith(str(canary))
     assert "secret" not in result.stdout
