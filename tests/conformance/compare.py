@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+# As ls -l prints it: the two run in the same minute mostly, not always.
+_TIME = re.compile(r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d+ \d\d:\d\d\b")
 _ID = re.compile(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b")
 
 
@@ -97,7 +99,7 @@ class Peer(NamedTuple):
     def _normal(self, raw: bytes) -> str:
         text = raw.decode(errors="backslashreplace").replace("\r\n", "\n")
         text = text.replace(str(self.directory), "%d").replace(f"{self.images}/", "@")
-        return _ID.sub("ID", text)
+        return _TIME.sub("TIME", _ID.sub("ID", text))
 
 
 def run(case: Case, docker: Peer, hezi: Peer) -> Pair:

@@ -168,6 +168,12 @@ class MonitorClient:
         kind, answer = self._kept.pop(0)
         if kind == protocol.ERROR:
             raise _refusal(answer)
+        if kind not in {protocol.STARTED, protocol.FAILED} or (kind == protocol.STARTED and not received):
+            # The container ended in between: its end is all there is to hear of.
+            for fd in received:
+                os.close(fd)
+            message = "the container has ended"
+            raise Gone(message)
         return kind, answer, received
 
     def result(self, timeout: float | None = None) -> dict[str, Any] | None:
