@@ -3,8 +3,9 @@
     names ----------> images <---------- digests          what an image is called; NAME@DIGEST
       reference PK      id PK (config digest)   (name, digest) PK
       name, tag         manifest_digest         image_id -> images
-      image_id -> images  platform, times, size
-                        labels, config (raw)
+      image_id -> images  platform, times, size manifest_digest
+      manifest_digest   labels, config (raw)
+      digest            parent (an id or '')
                            |        |
              image_layers  |        |  image_blobs        what an image needs in layers/ and content/
       (image_id, position) PK     (image_id, digest) PK

@@ -9,11 +9,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from sqlite3 import Connection
 
-_SUMMARY = "id, manifest_digest, os, architecture, variant, created_ns, pulled_ns, last_used_ns, size, labels"
+_SUMMARY = "id, manifest_digest, os, architecture, variant, created_ns, pulled_ns, last_used_ns, size, labels, parent"
+_DIGEST = "name, digest, image_id, manifest_digest"
+_NAME = "reference, name, tag, image_id, updated_ns, manifest_digest, digest"
 
 
 class ImageRow(NamedTuple):
-    """What lists show of an image. Times in nanoseconds since the epoch; size in bytes, unpacked; labels as JSON."""
+    """What lists show of an image. Times in nanoseconds since the epoch; size in bytes, unpacked; labels as JSON.
+
+    ``manifest_digest`` is the last one it came with; each name has its own. ``parent`` is the id of the image that this
+    one was made from (commit, build), empty when it was pulled or loaded.
+    """
 
     id: str
     manifest_digest: str
@@ -25,24 +31,32 @@ class ImageRow(NamedTuple):
     last_used_ns: int
     size: int
     labels: str
+    parent: str = ""
 
 
 class NameRow(NamedTuple):
-    """A name of an image: ``docker.io/library/busybox:latest`` is name and tag."""
+    """A name of an image: ``docker.io/library/busybox:latest`` is name and tag.
+
+    ``manifest_digest`` is the manifest that this name came with: the same image may be compressed otherwise under
+    another. ``digest`` is what the registry has it under, an index or that manifest; empty when no registry does.
+    """
 
     reference: str
     name: str
     tag: str
     image_id: str
     updated_ns: int
+    manifest_digest: str = ""
+    digest: str = ""
 
 
 class DigestRow(NamedTuple):
-    """A digest under which a registry's repository has the image."""
+    """A digest under which a registry's repository has the image: that of an index, or ``manifest_digest`` itself."""
 
     name: str
     digest: str
     image_id: str
+    manifest_digest: str = ""
 
 
 class BlobRow(NamedTuple):
@@ -60,7 +74,8 @@ def insert(
     marks = ",".join("?" * (len(row) + 1))
     connection.execute(
         f"INSERT INTO images ({_SUMMARY}, config) VALUES ({marks}) ON CONFLICT(id) DO UPDATE SET"  # noqa: S608 - no input in it
-        " manifest_digest=excluded.manifest_digest, pulled_ns=excluded.pulled_ns",
+        " manifest_digest=excluded.manifest_digest, pulled_ns=excluded.pulled_ns,"
+        " parent=iif(excluded.parent='', parent, excluded.parent)",
         (*row, config),
     )
     connection.executemany(
@@ -106,19 +121,19 @@ def touch(connection: Connection, image_id: str, now_ns: int) -> None:
 
 def set_name(connection: Connection, row: NameRow) -> None:
     """Point a name to an image, whatever it pointed to before."""
-    connection.execute("INSERT OR REPLACE INTO names VALUES (?,?,?,?,?)", row)
+    connection.execute(f"INSERT OR REPLACE INTO names ({_NAME}) VALUES (?,?,?,?,?,?,?)", row)  # noqa: S608 - no input in it
 
 
 def name(connection: Connection, reference: str) -> NameRow | None:
     """Return what a full reference points to."""
-    row = connection.execute("SELECT * FROM names WHERE reference=?", (reference,)).fetchone()
+    row = connection.execute(f"SELECT {_NAME} FROM names WHERE reference=?", (reference,)).fetchone()  # noqa: S608 - no input in it
     return NameRow(*row) if row else None
 
 
 def names(connection: Connection, image_id: str | None = None) -> list[NameRow]:
     """Return all names, or those of one image, sorted."""
     where, values = ("", ()) if image_id is None else (" WHERE image_id=?", (image_id,))
-    query = f"SELECT * FROM names{where} ORDER BY reference"  # noqa: S608 - no input in it
+    query = f"SELECT {_NAME} FROM names{where} ORDER BY reference"  # noqa: S608 - no input in it
     return [NameRow(*row) for row in connection.execute(query, values)]
 
 
@@ -129,19 +144,20 @@ def delete_name(connection: Connection, reference: str) -> None:
 
 def add_digest(connection: Connection, row: DigestRow) -> None:
     """Record that a repository has an image under a digest."""
-    connection.execute("INSERT OR REPLACE INTO digests VALUES (?,?,?)", row)
+    connection.execute("INSERT OR REPLACE INTO digests VALUES (?,?,?,?)", row)
 
 
-def digest(connection: Connection, repository: str, value: str) -> str | None:
-    """Return the id of the image that a repository has under a digest."""
-    row = connection.execute("SELECT image_id FROM digests WHERE name=? AND digest=?", (repository, value)).fetchone()
-    return str(row[0]) if row else None
+def digest(connection: Connection, repository: str, value: str) -> DigestRow | None:
+    """Return what a repository has under a digest."""
+    query = f"SELECT {_DIGEST} FROM digests WHERE name=? AND digest=?"  # noqa: S608 - no input in it
+    row = connection.execute(query, (repository, value)).fetchone()
+    return DigestRow(*row) if row else None
 
 
 def digests(connection: Connection, image_id: str | None = None) -> list[DigestRow]:
     """Return all repository digests, or those of one image, sorted."""
     where, values = ("", ()) if image_id is None else (" WHERE image_id=?", (image_id,))
-    query = f"SELECT name, digest, image_id FROM digests{where} ORDER BY name, digest"  # noqa: S608 - no input in it
+    query = f"SELECT {_DIGEST} FROM digests{where} ORDER BY name, digest"  # noqa: S608 - no input in it
     return [DigestRow(*row) for row in connection.execute(query, values)]
 
 
@@ -162,6 +178,17 @@ def blobs(connection: Connection, image_id: str) -> list[BlobRow]:
     return [BlobRow(*row) for row in connection.execute(query, (image_id,))]
 
 
+def set_manifest(connection: Connection, image_id: str, manifest_digest: str) -> None:
+    """Record which of an image's manifests is meant when it is asked for by its id."""
+    connection.execute("UPDATE images SET manifest_digest=? WHERE id=?", (manifest_digest, image_id))
+
+
+def delete_blobs(connection: Connection, image_id: str, digests: Sequence[str]) -> None:
+    """Record that an image needs some blobs no more: those of a manifest that no name has any longer."""
+    query = "DELETE FROM image_blobs WHERE image_id=? AND digest=?"
+    connection.executemany(query, [(image_id, digest) for digest in digests])
+
+
 def unused_blobs(connection: Connection, candidates: Sequence[str]) -> list[str]:
     """Return those of ``candidates`` that no image and no lease needs."""
     query = (
@@ -176,6 +203,6 @@ def named_manifests(connection: Connection) -> list[tuple[str, BlobRow, tuple[st
     query = (
         "SELECT n.reference, b.digest, b.size, b.media_type, i.os, i.architecture, i.variant FROM names n"
         " JOIN images i ON i.id = n.image_id"
-        " JOIN image_blobs b ON b.image_id = i.id AND b.digest = i.manifest_digest ORDER BY n.reference"
+        " JOIN image_blobs b ON b.image_id = i.id AND b.digest = n.manifest_digest ORDER BY n.reference"
     )
     return [(row[0], BlobRow(*row[1:4]), (row[4], row[5], row[6])) for row in connection.execute(query)]

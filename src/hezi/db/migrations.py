@@ -96,4 +96,19 @@ _FIRST = (
     ) WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+# One image may be known under several names that came with different manifests: each keeps its own. An image made from
+# another (commit, build) knows its parent.
+_OWN_MANIFESTS = (
+    "ALTER TABLE names ADD COLUMN manifest_digest TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE names ADD COLUMN digest TEXT NOT NULL DEFAULT ''",
+    """UPDATE names SET
+        manifest_digest=(SELECT manifest_digest FROM images WHERE id=names.image_id),
+        digest=COALESCE((SELECT MAX(digest) FROM digests d WHERE d.name=names.name AND d.image_id=names.image_id), '')
+    """,
+    "ALTER TABLE digests ADD COLUMN manifest_digest TEXT NOT NULL DEFAULT ''",
+    "UPDATE digests SET manifest_digest=(SELECT manifest_digest FROM images WHERE id=digests.image_id)",
+    "ALTER TABLE images ADD COLUMN parent TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX images_by_parent ON images(parent)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _OWN_MANIFESTS)

@@ -36,11 +36,10 @@ def summaries(paths: Paths, name: str | None, *, all_names: bool) -> tuple[Image
 
 def _rows(image: Image) -> list[ImageSummary]:
     """One row for each name; for each repository that has it by digest only; one for an image without names."""
-    digests = dict(image.digests)
     rows = []
-    for text in image.names:
-        reference = Reference.parse(text)
-        rows.append(_row(image, reference.familiar_name, reference.tag or _NONE, str(digests.pop(reference.name, ""))))
+    for tag in image.tags:
+        reference = Reference.parse(tag.reference)
+        rows.append(_row(image, reference.familiar_name, reference.tag or _NONE, str(tag.digest or "")))
     named = {Reference.parse(text).name for text in image.names}
     for repository, digest in image.digests:
         if repository not in named:

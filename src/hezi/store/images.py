@@ -17,7 +17,7 @@ from hezi.spec.jsondoc import dumps
 from hezi.spec.platform import Platform
 from hezi.spec.reference import Reference
 from hezi.store import paths
-from hezi.store.model import Image, NewImage
+from hezi.store.model import Image, NewImage, Tag
 from hezi.store.snapshot.drivers import DEFAULT, open_driver
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from sqlite3 import Connection
 
-    from hezi.spec.image import ImageConfig
+    from hezi.spec.image import ImageConfig, Manifest
     from hezi.store.content import ContentStore
     from hezi.store.lease import Lease
     from hezi.store.model import Removed
@@ -150,6 +150,16 @@ class ImageStore:
             raise errors.Error(errors.NOT_FOUND, message)
         return parse_config(raw)
 
+    def manifest(self, image: Image) -> Manifest:
+        """Return the manifest of the name by which an image was found.
+
+        :raises hezi.errors.Error: NOT_FOUND: it was removed meanwhile; CORRUPT: it is damaged.
+        """
+        from hezi.store import manifests
+
+        with self.database.read() as connection:
+            return manifests.read(connection, self.content, image.id, image.manifest_digest)
+
     def chain_ids(self, image_id: Digest) -> tuple[Digest, ...]:
         """Return the layers of an image, lowest first."""
         with self.database.read() as connection:
@@ -204,7 +214,7 @@ class ImageStore:
             raise errors.Error(errors.NOT_FOUND, message, hint="pull again")
 
     def tag(self, image: Image, reference: Reference) -> None:
-        """Give an image one more name.
+        """Give an image one more name, with the manifest of the one by which it was found.
 
         :raises hezi.errors.Error: NOT_FOUND: the image was removed meanwhile.
         """
@@ -213,7 +223,21 @@ class ImageStore:
             if images.get(connection, image.id) is None:
                 message = f"No such image: {image.id}"
                 raise errors.Error(errors.NOT_FOUND, message)
-            row = images.NameRow(str(wanted), wanted.name, wanted.tag or "", image.id, clock.now_ns())
+            # In the same repository the registry has this manifest under the same digest.
+            same = [
+                row.digest
+                for row in images.digests(connection, image.id)
+                if (row.name, row.manifest_digest) == (wanted.name, image.manifest_digest)
+            ]
+            row = images.NameRow(
+                str(wanted),
+                wanted.name,
+                wanted.tag or "",
+                image.id,
+                clock.now_ns(),
+                image.manifest_digest,
+                same[0] if same else "",
+            )
             images.set_name(connection, row)
         self.write_index()
 
@@ -248,11 +272,11 @@ def is_id(text: str) -> bool:
 def _get(connection: Connection, reference: Reference) -> Image | None:
     wanted = reference.with_default_tag()
     if wanted.digest is not None:
-        found = images.digest(connection, wanted.name, wanted.digest)
+        row: images.NameRow | images.DigestRow | None = images.digest(connection, wanted.name, wanted.digest)
     else:
         row = images.name(connection, str(wanted))
-        found = row.image_id if row else None
-    return _by_id(connection, found) if found else None
+    found = _by_id(connection, row.image_id) if row else None
+    return found._replace(manifest_digest=Digest(row.manifest_digest)) if found and row else None
 
 
 def _by_id(connection: Connection, image_id: str) -> Image | None:
@@ -277,7 +301,10 @@ def _image(row: images.ImageRow, names: Sequence[images.NameRow], digests: Seque
         Digest(row.id),
         Digest(row.manifest_digest),
         *row[2:],
-        tuple(name.reference for name in names),
+        tuple(
+            Tag(name.reference, Digest(name.manifest_digest), Digest(name.digest) if name.digest else None)
+            for name in names
+        ),
         tuple((digest.name, Digest(digest.digest)) for digest in digests),
     )
 
@@ -300,6 +327,7 @@ def _row(new: NewImage, size: int, now: int) -> images.ImageRow:
         last_used_ns=now,
         size=size,
         labels=dumps(dict(config.config.labels)).decode(),
+        parent=new.parent or "",
     )
 
 
@@ -315,8 +343,16 @@ def _name(connection: Connection, new: NewImage, image_id: Digest, now: int) -> 
     reference = new.reference
     # A digest that was asked for is what the registry has it under; so is what it said for a tag.
     for digest in {reference.digest, new.repository_digest} - {None}:
-        images.add_digest(connection, images.DigestRow(reference.name, str(digest), image_id))
+        images.add_digest(connection, images.DigestRow(reference.name, str(digest), image_id, new.manifest_digest))
     # NAME:TAG@DIGEST asks for the digest, as docker reads it: the tag may mean something else.
     if reference.tag is not None and reference.digest is None:
-        row = images.NameRow(f"{reference.name}:{reference.tag}", reference.name, reference.tag, image_id, now)
+        row = images.NameRow(
+            f"{reference.name}:{reference.tag}",
+            reference.name,
+            reference.tag,
+            image_id,
+            now,
+            new.manifest_digest,
+            new.repository_digest or "",
+        )
         images.set_name(connection, row)

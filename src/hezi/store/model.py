@@ -16,12 +16,27 @@ if TYPE_CHECKING:
     from hezi.store.snapshot.base import SnapshotDriver
 
 
+class Tag(NamedTuple):
+    """A name of an image, and the manifest that came with it.
+
+    reference: full, with a tag (``docker.io/library/busybox:latest``).
+    manifest_digest: the manifest it was pulled, loaded or made with; other names may have others of the same image.
+    digest: what the registry has it under, of an index or that manifest; None when no registry does.
+    """
+
+    reference: str
+    manifest_digest: Digest
+    digest: Digest | None
+
+
 class Image(NamedTuple):
     """One image.
 
     id: digest of its config.
-    names: full references with a tag (``docker.io/library/busybox:latest``), sorted.
+    manifest_digest: of the name by which the image was asked for; else the last one it came with.
+    tags: its names, sorted.
     digests: (repository, digest) under which registries have it, sorted.
+    parent: id of the image it was made from by commit or build, empty for others.
     created_ns, pulled_ns, last_used_ns: nanoseconds since the epoch; created is 0 when the image does not say.
     size: bytes of all its layers unpacked.
     labels: JSON object.
@@ -37,8 +52,14 @@ class Image(NamedTuple):
     last_used_ns: int
     size: int
     labels: str
-    names: tuple[str, ...]
+    parent: str
+    tags: tuple[Tag, ...]
     digests: tuple[tuple[str, Digest], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Full references with a tag (``docker.io/library/busybox:latest``), sorted."""
+        return tuple(tag.reference for tag in self.tags)
 
 
 class NewImage(NamedTuple):
@@ -47,6 +68,7 @@ class NewImage(NamedTuple):
     reference: the name the user asked for; a tag becomes a name of the image, a digest only a repository digest.
     repository_digest: of the document the registry gave for the reference: the index where there is one.
     documents: further blobs to keep, as (digest, media type, bytes): the index.
+    parent: the image it was made from, for commit and build.
     """
 
     reference: Reference
@@ -56,6 +78,7 @@ class NewImage(NamedTuple):
     chain_ids: tuple[Digest, ...]
     repository_digest: Digest | None = None
     documents: tuple[tuple[Digest, str, bytes], ...] = ()
+    parent: Digest | None = None
 
 
 class Removed(NamedTuple):

@@ -16,7 +16,7 @@ from hezi import errors
 from hezi.db import containers, images, layers
 from hezi.spec.digest import Digest
 from hezi.spec.reference import Reference
-from hezi.store import lease, paths
+from hezi.store import lease, manifests, paths
 from hezi.store.model import Removed
 
 TYPE_CHECKING = False
@@ -52,6 +52,8 @@ def remove(store: Store, text: str, *, force: bool = False) -> Removed:
             _plan_names(connection, plan, text, force=force)
             if plan.deletes:
                 _plan_deletion(connection, plan)
+            else:
+                plan.blobs = manifests.drop_unnamed(connection, content, image.id)
         for value in plan.layers:
             freed += driver.usage(Digest(value))
             detached.append(driver.detach(Digest(value)))

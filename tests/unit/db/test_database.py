@@ -15,6 +15,7 @@ import pytest
 from hezi import errors
 from hezi.db import containers, images, layers, leases
 from hezi.db.connection import SCHEMA_VERSION, Database
+from hezi.db.migrations import MIGRATIONS
 
 
 @pytest.fixture
@@ -102,8 +103,8 @@ def test_images(database: Database) -> None:
         images.insert(connection, image_row("sha256:ac", 9), b"{}", ["c1"], [])
         images.set_name(connection, images.NameRow("n:1", "n", "1", "sha256:ab", 1))
         images.set_name(connection, images.NameRow("n:1", "n", "1", "sha256:ac", 2))
-        images.set_name(connection, images.NameRow("n:2", "n", "2", "sha256:ab", 2))
-        images.add_digest(connection, images.DigestRow("n", "sha256:m", "sha256:ab"))
+        images.set_name(connection, images.NameRow("n:2", "n", "2", "sha256:ab", 2, "sha256:m"))
+        images.add_digest(connection, images.DigestRow("n", "sha256:m", "sha256:ab", "sha256:m"))
     with database.read() as connection:
         assert [row.id for row in images.list_all(connection)] == ["sha256:ac", "sha256:ab"]
         assert images.by_prefix(connection, "sha256:a") == ["sha256:ab", "sha256:ac"]
@@ -111,7 +112,7 @@ def test_images(database: Database) -> None:
         name = images.name(connection, "n:1")
         assert name is not None
         assert name.image_id == "sha256:ac"
-        assert images.digest(connection, "n", "sha256:m") == "sha256:ab"
+        assert images.digest(connection, "n", "sha256:m") == images.DigestRow("n", "sha256:m", "sha256:ab", "sha256:m")
         assert images.named_manifests(connection) == [
             ("n:2", images.BlobRow("sha256:m", 1, "t"), ("linux", "amd64", ""))
         ]
@@ -122,6 +123,29 @@ def test_images(database: Database) -> None:
         assert images.digests(connection) == []
         assert layers.unused(connection) == []  # the other one still stands on it
         assert images.unused_blobs(connection, ["sha256:m", "x"]) == ["sha256:m", "x"]
+
+
+def test_names_of_the_first_schema_keep_the_manifest_their_image_had(tmp_path: Path) -> None:
+    path = tmp_path / "hezi.db"
+    with sqlite3.connect(path, isolation_level=None) as connection:
+        for statement in MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute("INSERT INTO images VALUES ('sha256:a','sha256:m','linux','amd64','',1,2,3,4,'{}',x'00')")
+        connection.execute("INSERT INTO names VALUES ('n:1','n','1','sha256:a',1), ('o:1','o','1','sha256:a',1)")
+        connection.execute("INSERT INTO digests VALUES ('n','sha256:i','sha256:a')")
+        connection.execute("PRAGMA user_version=1")
+    connection.close()
+    database = Database(str(path))
+    with database.read() as connection:
+        assert images.names(connection) == [
+            images.NameRow("n:1", "n", "1", "sha256:a", 1, "sha256:m", "sha256:i"),
+            images.NameRow("o:1", "o", "1", "sha256:a", 1, "sha256:m", ""),
+        ]
+        assert images.digests(connection) == [images.DigestRow("n", "sha256:i", "sha256:a", "sha256:m")]
+        found = images.get(connection, "sha256:a")
+        assert found is not None
+        assert found.parent == ""
+    database.close()
 
 
 def test_an_image_with_names_cannot_go(database: Database) -> None:

@@ -82,7 +82,8 @@ class _Images:
         except errors.Error:
             return None
         if reference.digest is not None:
-            return image_rows.digest(self._connection, reference.name, str(reference.digest))
+            known = image_rows.digest(self._connection, reference.name, str(reference.digest))
+            return known.image_id if known else None
         row = image_rows.name(self._connection, str(reference.with_default_tag()))
         return row.image_id if row else None
 

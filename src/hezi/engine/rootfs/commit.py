@@ -83,7 +83,7 @@ def commit(paths: Paths, container: str, options: CommitOptions) -> str:
             raise errors.Error(errors.NOT_FOUND, f"the image of container {container} is gone", hint=hint)
         old = store.config(parent.id)
         config = changes.apply(container_config(row, old.config), options.changes)
-        manifest = _manifest(store, parent)
+        manifest = store.manifest(parent)
         lease = stack.enter_context(store.lease(f"commit {row.id}"))
         chain = store.chain_ids(parent.id)
         lease.protect([layer.digest for layer in manifest.layers], chain)
@@ -92,7 +92,7 @@ def commit(paths: Paths, container: str, options: CommitOptions) -> str:
         layer = _layer(store, row, found, upper, chain, lease) if found else None
         frozen.close()
         new = _image(row, old, config, options, layer)
-        return str(_put(store, manifest, new, layer, reference).id)
+        return str(_put(store, manifest, new, layer, reference, parent.id).id)
     raise AssertionError  # no context manager above swallows exceptions
 
 
@@ -157,16 +157,6 @@ def _frozen(paths: Paths, row: ContainerRow, wanted: bool) -> Iterator[ExitStack
                     hint = "--pause=false commits it as it runs"
                     raise errors.from_os_error(doing, error, hint=hint) from error
         yield stack
-
-
-def _manifest(store: ImageStore, image: Image) -> Manifest:
-    with store.database.read() as connection:
-        query = "SELECT media_type, size FROM image_blobs WHERE image_id=? AND digest=?"
-        media_type, size = connection.execute(query, (image.id, image.manifest_digest)).fetchone()
-    found = images.parse_manifest(store.content.read(image.manifest_digest, size), media_type)
-    if not isinstance(found, Manifest):
-        raise errors.Error(errors.CORRUPT, f"image {image.id} has an index where its manifest should be")
-    return found
 
 
 def _layer(
@@ -288,14 +278,17 @@ def _image(
     return made._replace(raw=images.encode_config(made))
 
 
-def _put(store: ImageStore, parent: Manifest, image: ImageConfig, layer: _Layer | None, name: Reference) -> Image:
+def _put(
+    store: ImageStore, below: Manifest, image: ImageConfig, layer: _Layer | None, name: Reference, parent: Digest
+) -> Image:
     from hezi.store.model import NewImage
 
     described = Descriptor(images.OCI_CONFIG, Digest.of(image.raw), len(image.raw))
-    blobs = [one._replace(media_type=_AS_OCI.get(one.media_type, one.media_type)) for one in parent.layers]
+    blobs = [one._replace(media_type=_AS_OCI.get(one.media_type, one.media_type)) for one in below.layers]
     if layer is not None:
         blobs.append(layer.descriptor)
     raw = images.encode_manifest(described, tuple(blobs))
     manifest = Manifest(raw, images.OCI_MANIFEST, described, tuple(blobs))
     images.check_image(manifest, image)
-    return store.put(NewImage(name, manifest, Digest.of(raw), image, images.chain_ids(image.diff_ids)))
+    chain = images.chain_ids(image.diff_ids)
+    return store.put(NewImage(name, manifest, Digest.of(raw), image, chain, parent=parent))
