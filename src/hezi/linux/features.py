@@ -11,7 +11,7 @@ import os
 import sys
 
 from hezi._util.record import NamedTuple
-from hezi.linux import abi, mount, mountinfo, namespaces
+from hezi.linux import abi, mount, mountinfo, nscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _idmap() -> tuple[bool, str]:
 
 
 def _into_cgroup() -> tuple[bool, str]:
-    args = abi.clone_args(flags=abi.CLONE_INTO_CGROUP, exit_signal=namespaces.SIGCHLD, cgroup=_NO_FD)
+    args = abi.clone_args(flags=abi.CLONE_INTO_CGROUP, exit_signal=nscalls.SIGCHLD, cgroup=_NO_FD)
     try:
         abi.clone3_raw(abi.byref(args), abi.sizeof(args))
     except OSError as error:
@@ -126,10 +126,10 @@ def _into_cgroup() -> tuple[bool, str]:
 
 
 def _user_namespaces() -> tuple[bool, str]:
-    if namespaces.thread_count() > 1:
+    if nscalls.thread_count() > 1:
         return _user_namespaces_by_sysctl()
     try:
-        pid, _ = namespaces.clone3(namespaces.CLONE_NEWUSER, want_pidfd=False)
+        pid, _ = nscalls.clone3(nscalls.CLONE_NEWUSER, want_pidfd=False)
     except OSError as error:
         return False, f"clone3 answers {_answer(error)} to CLONE_NEWUSER"
     if pid == 0:

@@ -1,7 +1,17 @@
-"""Namespaces: clone3(2), unshare(2), setns(2).
+"""Namespaces as a library: make them, join them, look at them, keep them (namespaces(7)).
 
-:func:`clone3` returns twice, like fork(2): in the child the pid is 0. Only the calling thread exists in the child, so a
-lock which another thread held would stay locked for ever; hence it refuses when there is another thread.
+kind    flag              since  what is apart
+mnt     CLONE_NEWNS       2.4.19 mounts
+uts     CLONE_NEWUTS      2.6.19 host name and NIS domain
+ipc     CLONE_NEWIPC      2.6.19 System V IPC, POSIX message queues
+pid     CLONE_NEWPID      2.6.24 process numbers; process 1 of it is everybody's parent, and its end ends all
+net     CLONE_NEWNET      2.6.29 interfaces, addresses, routes, ports, firewall
+user    CLONE_NEWUSER     3.8    user and group ids, capabilities, keys; owns the namespaces made in it
+cgroup  CLONE_NEWCGROUP   4.6    the root of /proc/PID/cgroup
+time    CLONE_NEWTIME     5.6    the monotonic and the boot clock
+
+:func:`clone` runs a function in new namespaces and gives a handle; :func:`fork` is the same without a function and
+returns twice, with 0 in the child; :func:`unshare` leaves; :func:`setns` joins; :class:`Namespace` is one of them.
 """
 
 from __future__ import annotations
@@ -9,179 +19,305 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import time
 
-from hezi.linux import abi
+from hezi._util.record import NamedTuple
+from hezi.linux import abi, nscalls, nsfaults, pidfd
+from hezi.linux.nscalls import (
+    CLONE_CLEAR_SIGHAND,
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWTIME,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    CLONE_PARENT,
+    KINDS,
+    SIGCHLD,
+    clone3,
+    namespace_id,
+    setdomainname,
+    sethostname,
+    thread_count,
+)
+from hezi.linux.nsobject import Namespace, kind_of
+from hezi.linux.process import Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
-CLONE_NEWTIME = abi.CLONE_NEWTIME
-CLONE_NEWNS = abi.CLONE_NEWNS
-CLONE_NEWCGROUP = abi.CLONE_NEWCGROUP
-CLONE_NEWUTS = abi.CLONE_NEWUTS
-CLONE_NEWIPC = abi.CLONE_NEWIPC
-CLONE_NEWUSER = abi.CLONE_NEWUSER
-CLONE_NEWPID = abi.CLONE_NEWPID
-CLONE_NEWNET = abi.CLONE_NEWNET
-CLONE_PARENT = abi.CLONE_PARENT
-CLONE_CLEAR_SIGHAND = abi.CLONE_CLEAR_SIGHAND
+    from hezi.linux.idmap import Range
 
-SIGCHLD = 17
+__all__ = [
+    "CLONE_CLEAR_SIGHAND",
+    "CLONE_NEWCGROUP",
+    "CLONE_NEWIPC",
+    "CLONE_NEWNET",
+    "CLONE_NEWNS",
+    "CLONE_NEWPID",
+    "CLONE_NEWTIME",
+    "CLONE_NEWUSER",
+    "CLONE_NEWUTS",
+    "CLONE_PARENT",
+    "KINDS",
+    "SIGCHLD",
+    "TABLE",
+    "Kind",
+    "Namespace",
+    "Process",
+    "clone",
+    "clone3",
+    "fork",
+    "kind_of",
+    "namespace_id",
+    "setdomainname",
+    "sethostname",
+    "setns",
+    "thread_count",
+    "unshare",
+]
 
-# name in /proc/PID/ns -> flag; the order is the one in which a process should join them: a user namespace first, so
-# that the rest is done with the rights it gives, and the mount namespace last, since paths change with it.
-KINDS: Final = {
-    "user": CLONE_NEWUSER,
-    "cgroup": CLONE_NEWCGROUP,
-    "ipc": CLONE_NEWIPC,
-    "uts": CLONE_NEWUTS,
-    "net": CLONE_NEWNET,
-    "pid": CLONE_NEWPID,
-    "time": CLONE_NEWTIME,
-    "mnt": CLONE_NEWNS,
-}
+
+class Kind(NamedTuple):
+    """A kind of namespace.
+
+    :ivar name: as in /proc/PID/ns.
+    :ivar flag: CLONE_NEW*.
+    :ivar since: the Linux release that completed it.
+    :ivar apart: what processes in different ones do not share.
+    """
+
+    name: str
+    flag: int
+    since: str
+    apart: str
 
 
-_ALL_KINDS = (
-    CLONE_NEWUSER
-    | CLONE_NEWCGROUP
-    | CLONE_NEWIPC
-    | CLONE_NEWUTS
-    | CLONE_NEWNET
-    | CLONE_NEWPID
-    | CLONE_NEWTIME
-    | CLONE_NEWNS
+TABLE = (
+    Kind("mnt", CLONE_NEWNS, "2.4.19", "mounts"),
+    Kind("uts", CLONE_NEWUTS, "2.6.19", "host name and NIS domain"),
+    Kind("ipc", CLONE_NEWIPC, "2.6.19", "System V IPC, POSIX message queues"),
+    Kind("pid", CLONE_NEWPID, "2.6.24", "process numbers"),
+    Kind("net", CLONE_NEWNET, "2.6.29", "interfaces, addresses, routes, ports, firewall"),
+    Kind("user", CLONE_NEWUSER, "3.8", "user and group ids, capabilities, keys"),
+    Kind("cgroup", CLONE_NEWCGROUP, "4.6", "the root of the control groups"),
+    Kind("time", CLONE_NEWTIME, "5.6", "the monotonic and the boot clock"),
 )
-# Whatever shares memory, descriptors or handlers with the child would have two interpreters tread on each other.
-_CLONE_ALLOWED = _ALL_KINDS | CLONE_PARENT | CLONE_CLEAR_SIGHAND
-
-_SETTLE_TRIES = 20
-_SETTLE_SECONDS = 0.001
 
 
 def unshare(flags: int) -> None:
-    """Put this process into new namespaces, as unshare(2) says.
+    """Put this process into new namespaces, as unshare(2) says; for what is of one thread only, this thread.
 
     CLONE_NEWPID and CLONE_NEWTIME take effect for its next child only.
 
     :raises OSError: EPERM without CAP_SYS_ADMIN (or for CLONE_NEWUSER where the machine forbids user namespaces),
-        EINVAL for CLONE_NEWUSER with more than one thread, ENOSPC when a limit in /proc/sys/user is reached.
+        EINVAL for CLONE_NEWUSER with more than one thread, ENOSPC when a limit in /proc/sys/user is reached. The text
+        says which, and what to do.
     """
-    abi.unshare(flags)
-
-
-def setns(fd: int, nstype: int = 0) -> None:
-    """Join the namespace that ``fd`` is, or, with a pidfd, all those of a process that ``nstype`` names.
-
-    :param nstype: a CLONE_NEW* flag the namespace must be of, 0 for "do not check".
-    :raises OSError: EINVAL for a descriptor of another kind, EPERM without the rights, ESRCH for a dead process.
-    """
-    abi.setns(fd, nstype)
-
-
-def sethostname(name: str | bytes) -> None:
-    """Set the host name of this UTS namespace.
-
-    :raises OSError: EINVAL for more than 64 bytes, EPERM without CAP_SYS_ADMIN in the owning user namespace.
-    """
-    raw = abi.encode_path(name)
-    abi.sethostname(raw, len(raw))
-
-
-def setdomainname(name: str | bytes) -> None:
-    """Set the NIS domain name of this UTS namespace; limits as for :func:`sethostname`."""
-    raw = abi.encode_path(name)
-    abi.setdomainname(raw, len(raw))
-
-
-def namespace_id(path_or_fd: str | bytes | int) -> tuple[int, int]:
-    """Give the identity of a namespace, (device, inode): equal if and only if it is the same namespace."""
-    status = os.stat(path_or_fd)
-    return status.st_dev, status.st_ino
-
-
-def thread_count() -> int:
-    """Count the threads of this process: by /proc, or where that is not mounted the ones Python knows of."""
+    nsfaults.check_threads(flags, "unshare", joining=False)
     try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        return _python_threads()
+        abi.unshare(flags)
+    except OSError as error:
+        raise abi.error(error.errno or 0, "unshare", detail=nsfaults.why_not_made(error.errno or 0, flags)) from None
 
 
-def _python_threads() -> int:
-    return len(sys._current_frames())  # noqa: SLF001 - documented, and all there is without /proc
+def setns(
+    target: int | str | bytes | Process | Namespace | None = None, nstype: int = 0, *, pid: int | None = None
+) -> None:
+    """Join a namespace, or those of a process.
+
+    :param target: a descriptor (of a namespace or a pidfd), the path of a namespace, a :class:`Namespace`, or a
+        :class:`Process`.
+    :param nstype: the CLONE_NEW* flag that a namespace must be of, 0 for "do not check"; of a process, the flags of all
+        that are to be joined at once, 0 for all in which it differs from this one.
+    :param pid: a process by its number, instead of ``target``.
+    :raises OSError: EINVAL for a namespace of another kind than ``nstype``, and for what a process with threads may not
+        do; EPERM without CAP_SYS_ADMIN over the namespace, ESRCH for a process that has ended, ENOENT.
+    :raises TypeError: for neither or both of ``target`` and ``pid``.
+    """
+    if (target is None) == (pid is None):
+        message = "setns() takes a target or a pid"
+        raise TypeError(message)
+    if pid is not None:
+        with Handle(pidfd.pidfd_open(pid)) as fd:
+            _join_process(fd, nstype, pid)
+    elif isinstance(target, Process):
+        _join_process(target.pidfd, nstype, target.pid)
+    elif isinstance(target, (str, bytes)):
+        with Handle(os.open(target, os.O_RDONLY | os.O_CLOEXEC)) as fd:
+            _join(fd, nstype, os.fsdecode(target))
+    elif isinstance(target, Namespace):
+        _join(target.fd, nstype, target.name)
+    elif target is not None:
+        _join(target, nstype, f"fd {target}")
 
 
-def _settled_thread_count() -> int:
-    """Count the threads, but wait for those which Python has joined and the kernel has not quite ended yet."""
-    for _ in range(_SETTLE_TRIES):
-        threads = thread_count()
-        if threads == 1 or _python_threads() > 1:
-            return threads
-        time.sleep(_SETTLE_SECONDS)
-    return thread_count()
+class Handle:
+    """A descriptor that is closed on the way out of a ``with`` block, whose value is the number."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __enter__(self) -> int:
+        return self.fd
+
+    def __exit__(self, *_exc: object) -> None:
+        os.close(self.fd)
 
 
-def _clone2(flags: int, exit_signal: int, pidfd: int) -> int:
-    """Do what clone(2) can of clone3(2); ``pidfd`` is the address of an int, or 0."""
-    if flags & ~0xFFFFFFFF or flags & CLONE_NEWTIME:
-        raise abi.error(errno.ENOSYS, "clone3", detail="and clone(2) cannot do CLONE_INTO_CGROUP or CLONE_NEWTIME")
-    # No stack given: the child goes on on a copy of this one, as after fork(2).
-    return abi.clone_raw(flags | exit_signal, None, pidfd or None, None, None)
+def _join_process(fd: int, nstype: int, pid: int) -> None:
+    if not nstype:
+        nstype = _differing(pid)
+    if not nstype:
+        return
+    nsfaults.check_threads(nstype, "setns", joining=True)
+    _call(fd, nstype, f"process {pid}", nsfaults.names(nstype))
 
 
-def _clone(flags: int, exit_signal: int, cgroup_fd: int, pidfd: int) -> int:
-    args = abi.clone_args(flags=flags, exit_signal=exit_signal, cgroup=cgroup_fd, pidfd=pidfd)
-    reference, size = abi.byref(args), abi.sizeof(args)
-    abi.PyOS_BeforeFork()
-    pid = -1
-    try:
+def _differing(pid: int) -> int:
+    flags = 0
+    for kind, flag in KINDS.items():
         try:
-            pid = abi.clone3_raw(reference, size)
-        except OSError as error:
-            # A seccomp filter that cannot look behind the pointer answers so (Docker's does).
-            if error.errno != errno.ENOSYS:
-                raise
-            pid = _clone2(flags, exit_signal, pidfd)
-    finally:
-        if pid == 0:
-            abi.PyOS_AfterFork_Child()
-        else:
-            abi.PyOS_AfterFork_Parent()
-    return pid
+            if namespace_id(f"/proc/self/ns/{kind}") != namespace_id(f"/proc/{pid}/ns/{kind}"):
+                flags |= flag
+        except FileNotFoundError:
+            if not os.path.exists(f"/proc/{pid}"):
+                raise abi.error(errno.ESRCH, "setns", detail=f"process {pid} has ended") from None
+    return flags
 
 
-def clone3(
-    flags: int = 0, *, exit_signal: int = SIGCHLD, cgroup_fd: int | None = None, want_pidfd: bool = True
-) -> tuple[int, int]:
-    """Fork this Python process into new namespaces; returns twice.
+def _join(fd: int, nstype: int, name: str) -> None:
+    kind = kind_of(fd)
+    if kind is not None and nstype and KINDS[kind] != nstype:
+        wanted = " or ".join(nsfaults.names(nstype)) or f"{nstype:#x}"
+        detail = f"{name} is a {kind} namespace, and a {wanted} namespace was asked for"
+        raise abi.error(errno.EINVAL, "setns", f"fd {fd}", detail)
+    nsfaults.check_threads(nstype if kind is None else KINDS[kind], "setns", joining=True)
+    _call(fd, nstype, name, nsfaults.names(nstype) if kind is None else (kind,))
 
-    :param flags: CLONE_NEW*, CLONE_PARENT, CLONE_CLEAR_SIGHAND.
-    :param exit_signal: sent to the parent when the child ends. With CLONE_PARENT the kernel insists on 0 and takes the
-        caller's own; it is put to 0 here.
-    :param cgroup_fd: a directory of a cgroup v2 tree; the child starts in it (CLONE_INTO_CGROUP, Linux 5.7).
-    :return: (pid, pidfd) in the parent, pidfd being close-on-exec, or -1 when not wanted; (0, -1) in the child.
-    :raises OSError: EINVAL when this process has more than one thread, or for other flags; EPERM, ENOSPC, EAGAIN, EBUSY
-        (controllers enabled for the children of that cgroup) as clone(2) says.
+
+def _call(fd: int, nstype: int, name: str, kinds: tuple[str, ...]) -> None:
+    try:
+        abi.setns(fd, nstype)
+    except OSError as error:
+        detail = nsfaults.why_not_joined(error.errno or 0, name, kinds)
+        raise abi.error(error.errno or 0, "setns", f"fd {fd}", detail) from None
+
+
+def fork(flags: int = 0, *, cgroup: str | int | None = None) -> Process | None:
+    """Fork this Python into new namespaces. Returns twice: a handle in the parent, None in the child.
+
+    As with fork(2), only the calling thread goes on in the child; hence a process with more is refused.
+
+    :param flags: CLONE_NEW*, CLONE_CLEAR_SIGHAND.
+    :param cgroup: a directory of a cgroup v2 tree, by path or descriptor, in which the child starts (Linux 5.7).
+    :raises OSError: as clone(2); the text says why, and what to do.
     """
-    threads = _settled_thread_count()
-    if threads != 1:
-        detail = f"this process has {threads} threads, of which only one would go on in the child"
-        raise abi.error(errno.EINVAL, "clone3", detail=detail)
-    if flags & ~_CLONE_ALLOWED:
-        detail = f"flags {flags & ~_CLONE_ALLOWED:#x} are not for a Python process"
-        raise abi.error(errno.EINVAL, "clone3", detail=detail)
-    if flags & CLONE_PARENT:
-        exit_signal = 0
-    cell = abi.int_cell(-1)
-    if want_pidfd:
-        flags |= abi.CLONE_PIDFD
-    if cgroup_fd is not None:
-        flags |= abi.CLONE_INTO_CGROUP
-    pid = _clone(flags, exit_signal, cgroup_fd or 0, abi.addressof(cell) if want_pidfd else 0)
-    if pid == 0:
-        return 0, -1
-    pidfd: int = cell.value
-    return pid, pidfd
+    group = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if isinstance(cgroup, str) else cgroup
+    try:
+        pid, fd = nscalls.clone3(flags, cgroup_fd=group)
+    except OSError as error:
+        detail = (
+            nsfaults.why_not_made(error.errno or 0, flags) if str(error).endswith(os.strerror(error.errno or 0)) else ""
+        )
+        if not detail:
+            raise
+        raise abi.error(error.errno or 0, "clone3", detail=detail) from None
+    finally:
+        if isinstance(cgroup, str) and group is not None:
+            os.close(group)
+    return Process(pid, fd) if pid else None
+
+
+def clone(
+    child: Callable[..., object],
+    flags: int = 0,
+    *,
+    args: Sequence[object] = (),
+    cgroup: str | int | None = None,
+    uid_map: Sequence[Range] | None = None,
+    gid_map: Sequence[Range] | None = None,
+    setgroups: bool | None = None,
+) -> Process:
+    """Run ``child(*args)`` in a new process in new namespaces.
+
+    Its integer result is the exit code, None is 0; an exception is written to standard error, and the code is 1.
+
+    :param flags: CLONE_NEW*, CLONE_CLEAR_SIGHAND.
+    :param cgroup: a directory of a cgroup v2 tree, by path or descriptor, in which the child starts
+        (CLONE_INTO_CGROUP, Linux 5.7).
+    :param uid_map: with CLONE_NEWUSER, the ids of the child, written before ``child`` is called: by own right for the
+        caller's id alone or for root, by newuidmap(1) else. ``gid_map`` alike.
+    :param setgroups: allow or deny setgroups(2); denied when not given and an ordinary user maps the own group.
+    :raises OSError: as clone(2), with the reason in words; what is wrong with a map, and then no child is left.
+    :raises ValueError: a map that no kernel takes.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    reader, writer = os.pipe()
+    try:
+        process = fork(flags, cgroup=cgroup)
+    except BaseException:
+        os.close(reader)
+        os.close(writer)
+        raise
+    if process is None:
+        os.close(writer)
+        _as_child(child, args, reader)
+    os.close(reader)
+    try:
+        _write_maps(process.pid, uid_map, gid_map, setgroups=setgroups)
+        os.write(writer, b"x")
+    except BaseException:
+        process.kill()
+        process.close()
+        raise
+    finally:
+        os.close(writer)
+    return process
+
+
+def _as_child(child: Callable[..., object], args: Sequence[object], reader: int) -> NoReturn:
+    """Wait until the maps are written, call, and end without running what the parent registered for its own end."""
+    code = 1
+    try:
+        ready = os.read(reader, 1)
+        os.close(reader)
+        if ready:
+            result = child(*args)
+            code = result if isinstance(result, int) else 0
+    except SystemExit as request:
+        code = request.code if isinstance(request.code, int) else int(request.code is not None)
+    except BaseException:  # it is the child's last word, whatever it is
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                code = code or 1
+        os._exit(code & 0xFF)
+
+
+def _write_maps(
+    pid: int, uid_map: Sequence[Range] | None, gid_map: Sequence[Range] | None, *, setgroups: bool | None
+) -> None:
+    if uid_map is None and gid_map is None and setgroups is None:
+        return
+    from hezi.linux import idmap
+
+    if gid_map is not None and setgroups is None and idmap.needs_denial(gid_map):
+        setgroups = False
+    if setgroups is not None:
+        idmap.set_setgroups(pid, allow=setgroups)
+    if uid_map is not None:
+        idmap.write_somehow(pid, "uid", uid_map)
+    if gid_map is not None:
+        idmap.write_somehow(pid, "gid", gid_map)

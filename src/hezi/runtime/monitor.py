@@ -13,7 +13,7 @@ import gc
 import os
 import time
 
-from hezi.linux import namespaces, pidfd, prctl, title
+from hezi.linux import nscalls, pidfd, prctl, title
 from hezi.runtime import backoff, logs, loop, monitor_child, monitor_files, protocol, remount, signals
 from hezi.runtime.monitor_cgroup import Groups
 from hezi.runtime.monitor_clients import Clients
@@ -41,7 +41,7 @@ _EXEC = "Exec"
 def main(channel: Channel) -> NoReturn:
     """Become the monitor of the container that comes over the line; never returns."""
     # Nobody's child: a program that embeds the engine has nothing to wait for, and nothing to forget.
-    if namespaces.clone3(0, want_pidfd=False)[0]:
+    if nscalls.clone3(0, want_pidfd=False)[0]:
         os._exit(0)
     os.setsid()
     # Else the directory the command was given in could not be unmounted as long as the container lives.

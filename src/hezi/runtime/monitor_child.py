@@ -15,7 +15,7 @@ import gc
 import os
 
 from hezi.linux import fd as _fd
-from hezi.linux import namespaces, pidfd, prctl
+from hezi.linux import nscalls, pidfd, prctl
 from hezi.runtime import execute, loop, signals
 from hezi.runtime.channel import Channel
 
@@ -85,7 +85,7 @@ class Child:
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC, 0)
         monitor = os.getpid()
         try:
-            pid, self._outer = namespaces.clone3()
+            pid, self._outer = nscalls.clone3()
         except OSError:
             ours.close()
             theirs.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hezi.linux import fd as _fd
-from hezi.linux import namespaces, pty
+from hezi.linux import nscalls, pty
 from hezi.runtime import ops
 from hezi.runtime.ops_devices import TERMINAL
 
@@ -41,8 +41,8 @@ class JoinContainer(ops.Operation):
         try:
             flags = 0
             for kind in self.kinds:
-                flags |= namespaces.KINDS[kind]
-            namespaces.setns(target, flags)
+                flags |= nscalls.KINDS[kind]
+            nscalls.setns(target, flags)
         finally:
             os.close(target)
 

@@ -7,7 +7,7 @@ import fcntl
 import os
 import struct
 
-from hezi.linux import mount, namespaces, prctl
+from hezi.linux import mount, nscalls, prctl
 from hezi.runtime import ops, signals
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ class JoinNamespace(ops.Operation):
     def execute(self, context: ops.Context) -> None:
         fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            namespaces.setns(fd, namespaces.KINDS[self.kind])
+            nscalls.setns(fd, nscalls.KINDS[self.kind])
         finally:
             os.close(fd)
 
@@ -65,15 +65,15 @@ class CloneInit(ops.Operation):
         return f"new {' '.join(self.kinds)} namespaces" if self.kinds else "no new namespaces"
 
     def execute(self, context: ops.Context) -> None:
-        flags = namespaces.CLONE_PARENT
+        flags = nscalls.CLONE_PARENT
         for kind in self.kinds:
-            flags |= namespaces.KINDS[kind]
+            flags |= nscalls.KINDS[kind]
         joins = [context.fds.pop(name) for name in list(context.fds) if name.startswith(JOIN)]
         born_in = context.fds.pop(BORN_IN, None)
         for fd in joins:
             # This process is its only thread, and so may move itself by v1's tasks file, which waits for nothing.
             os.write(fd, b"0")
-        pid, pidfd = namespaces.clone3(flags, cgroup_fd=born_in)
+        pid, pidfd = nscalls.clone3(flags, cgroup_fd=born_in)
         if pid:
             context.channel.send(("init", pid), (pidfd,))
             os._exit(0)
@@ -117,7 +117,7 @@ class NewCgroupNamespace(ops.Operation):
         return "rooted in the cgroups joined so far"
 
     def execute(self, context: ops.Context) -> None:
-        namespaces.unshare(namespaces.CLONE_NEWCGROUP)
+        nscalls.unshare(nscalls.CLONE_NEWCGROUP)
 
 
 class IsolatePropagation(ops.Operation):
@@ -148,7 +148,7 @@ class SetHostname(ops.Operation):
         return ops.text(self.name)
 
     def execute(self, context: ops.Context) -> None:
-        namespaces.sethostname(self.name)
+        nscalls.sethostname(self.name)
 
 
 class SetDomainname(ops.Operation):
@@ -163,7 +163,7 @@ class SetDomainname(ops.Operation):
         return ops.text(self.name)
 
     def execute(self, context: ops.Context) -> None:
-        namespaces.setdomainname(self.name)
+        nscalls.setdomainname(self.name)
 
 
 class LoopbackUp(ops.Operation):

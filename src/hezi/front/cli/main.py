@@ -10,7 +10,7 @@ import os
 import sys
 
 from hezi.errors import INTERNAL, Error
-from hezi.front.cli import commands, errors, parser
+from hezi.front.cli import commands, errors, linked, parser
 from hezi.front.cli.global_options import GLOBAL_OPTIONS
 from hezi.front.cli.session import Session
 
@@ -106,6 +106,9 @@ def _program(name: str) -> str:
 
 
 def _dispatch(session: Session, words: list[str]) -> int:
+    linked_to = linked.NAMES.get(session.program)
+    if linked_to is not None:
+        return _call(session, commands.BUILT[linked_to][0], words)
     try:
         parsed = parser.parse(words, GLOBAL_OPTIONS, interspersed=False)
     except parser.UsageError as error:
@@ -200,6 +203,8 @@ def _group(session: Session, path: str, rest: list[str]) -> int:
 def _call(session: Session, module_name: str, words: list[str]) -> int:
     module: Any = __import__(f"hezi.front.cli.verbs.{module_name}", fromlist=["VERB"])
     verb: Verb = module.VERB
+    if hasattr(module, "raw"):
+        return _call_raw(session, verb, module.raw, words)
     call: Callable[[Session, parser.Parsed], int] = module.call
     usage = f"{session.path} {verb.use}".rstrip()
     try:
@@ -219,6 +224,22 @@ def _call(session: Session, module_name: str, words: list[str]) -> int:
         return verb.failure
     session.failure = verb.failure
     return call(session, parsed)
+
+
+def _call_raw(session: Session, verb: Verb, call: Callable[[Session, list[str]], int], words: list[str]) -> int:
+    """Call a verb that reads its arguments as another program does; complaints are in that program's form."""
+    from hezi.front.cli import getopt
+
+    session.failure = verb.failure
+    try:
+        return call(session, words)
+    except parser.HelpRequested:
+        from hezi.front.cli import pages
+
+        return pages.print_verb(session.program, session.path, verb)
+    except getopt.Misused as error:
+        errors.line(f"{session.path}: {error}\nTry '{session.path} --help' for more information.")
+        return verb.failure
 
 
 def _misused(session: Session, error: parser.UsageError, usage: str) -> int:
