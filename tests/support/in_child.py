@@ -38,7 +38,8 @@ _PRELUDE = """
 import _socket, errno, os, signal, struct, sys
 sys.path[:0] = {path!r}
 from hezi.linux import (
-    abi, caps, fd, features, idmap, mount, mountinfo, namespaces, nsobject, pidfd, prctl, procfs, propagation, pty, rlimits,
+    abi, caps, fd, features, idmap, mount, mountinfo, namespaces, nsobject, pidfd, prctl, procfs,
+    propagation, pty, rlimits,
 )
 from tests.support.in_child import hide, listed, only_child, raises
 """
