@@ -14,7 +14,7 @@ from hezi.linux import abi
 
 SOURCE = Path(abi.__file__).parents[2]
 # What the first process of a container may import (runtime/stage1), all of it bare of typing, enum, re and the like.
-STAGE_1 = ("abi", "fd", "mount", "namespaces", "caps", "prctl", "pty", "rlimits")
+STAGE_1 = ("abi", "fd", "mount", "nscalls", "caps", "prctl", "pty", "rlimits")
 _OS = {"os", "os.path", "posixpath", "genericpath", "stat", "_stat", "_collections_abc"}
 _ALLOWED = _OS | {
     "ctypes",
