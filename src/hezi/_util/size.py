@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
-_BINARY_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
+_POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
 def human(size: int) -> str:
@@ -16,26 +16,27 @@ def human(size: int) -> str:
     return f"{size}B"
 
 
-def parse_bytes(text: str) -> int:
+def parse_bytes(text: str, *, unit: int = 1024) -> int:
     """Return the bytes meant by ``64m``, ``1g``, ``512``, ``10kb``, ``1.5GiB`` (binary units, as docker's options).
 
+    :param unit: what ``k`` means: 1000 for the few options that docker reads with decimal units, ``KiB`` too.
     :raises ValueError: the text is not a size, or is negative.
     """
     lowered = text.strip().lower()
     digits = lowered.rstrip("abcdefghijklmnopqrstuvwxyz ")
-    unit = lowered[len(digits) :].strip()
+    suffix = lowered[len(digits) :].strip()
     for ending in ("ib", "b"):
-        if len(unit) > len(ending) and unit.endswith(ending):
-            unit = unit[: -len(ending)]
+        if len(suffix) > len(ending) and suffix.endswith(ending):
+            suffix = suffix[: -len(ending)]
             break
     whole, _, fraction = digits.partition(".")
     # float() would take signs, exponents, underscores and other scripts' digits.
-    if unit not in _BINARY_UNITS or not (
+    if suffix not in _POWERS or not (
         whole.isascii() and whole.isdigit() and (fraction + "0").isascii() and (fraction + "0").isdigit()
     ):
         message = f"invalid size: '{text}'"
         raise ValueError(message)
-    value = float(digits) * _BINARY_UNITS[unit]
+    value = float(digits) * unit ** _POWERS[suffix]
     if value > 2**63 - 1:
         message = f"size out of range: '{text}'"
         raise ValueError(message)

@@ -2,6 +2,7 @@ r"""Reading the log of a container while it is written: docker's json-file, and 
 
     ID-json.log.2   ID-json.log.1   ID-json.log          oldest to newest; renamed under our hands when one is full
 
+or compressed then (ID-json.log.1.gz), which is read from a copy that has no name.
 A file that was opened is read to its end whatever it is called by then; the next one is the one that comes after it.
 What is no record (the disk was full, the machine went down, zeros) is passed over up to the next line; a last line
 without its end is waited for, and left out when nobody will write on.
@@ -13,12 +14,14 @@ import json
 import os
 import struct
 import time
+import zlib
 from collections import deque
 from contextlib import ExitStack
 
 from hezi import errors
 from hezi._util import clock
 from hezi._util.record import NamedTuple
+from hezi.runtime import logpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,15 +185,18 @@ class _Files:
     def __init__(self, path: str) -> None:
         self._path = path
         self._fd = -1
+        # What has the name: the same, or the compressed file that it is a copy of. Open, so that its inode is not
+        # used again.
+        self._named = -1
         self._at = 0
         self._rest = b""
         self._skipping = False
         self._held: deque[bytes] | None = None
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        for fd in {self._fd, self._named} - {-1}:
+            os.close(fd)
+        self._fd = self._named = -1
 
     def _name(self, number: int) -> str:
         return f"{self._path}.{number}" if number else self._path
@@ -198,7 +204,7 @@ class _Files:
     def _numbers(self) -> int:
         """How many files there are."""
         count = 0
-        while count < _MAX_FILES and os.path.lexists(self._name(count)):
+        while count < _MAX_FILES and (os.path.lexists(self._name(count)) or os.path.lexists(f"{self._name(count)}.gz")):
             count += 1
         return count
 
@@ -225,11 +231,13 @@ class _Files:
     def _open(self, number: int) -> bool:
         self.close()
         try:
-            self._fd = os.open(self._name(number), _READ)
+            self._fd, self._named = _open_file(self._name(number))
         except FileNotFoundError:
             return False
-        except OSError as error:
+        except (OSError, EOFError, zlib.error) as error:
             doing = "cannot read the container's log"
+            if not isinstance(error, OSError):
+                raise errors.Error(errors.CORRUPT, f"{doing}: {error}", path=f"{self._name(number)}.gz") from error
             raise errors.from_os_error(doing, error) from error
         self._at, self._rest, self._skipping = 0, b"", False
         return True
@@ -289,14 +297,9 @@ class _Files:
         """What the open file is called by now; how many files there are when it has no name any more."""
         if self._fd < 0:
             return self._numbers()
-        mine = os.fstat(self._fd)
         count = self._numbers()
         for number in range(count):
-            try:
-                info = os.stat(self._name(number), follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            if (info.st_dev, info.st_ino) == (mine.st_dev, mine.st_ino):
+            if _is_named(self._named, self._name(number)):
                 return number
         return count
 
@@ -308,6 +311,51 @@ class _Files:
         if self._fd >= 0 and os.fstat(self._fd).st_size > self._at:
             return True  # written before it was renamed, after we came to its end
         return self._open(number - 1)
+
+
+def _open_file(name: str) -> tuple[int, int]:
+    """Open a file of the log, or a copy of what is in its compressed form.
+
+    :return: a descriptor to read, and one of what has the name, which may be the same.
+    :raises FileNotFoundError: there is neither.
+    """
+    try:
+        fd = os.open(name, _READ)
+    except FileNotFoundError:
+        fd = os.open(f"{name}.gz", _READ)
+        try:
+            return _unpack(fd), fd
+        except BaseException:
+            os.close(fd)
+            raise
+    return fd, fd
+
+
+def _unpack(packed: int) -> int:
+    import gzip
+    import tempfile
+
+    with open(packed, "rb", closefd=False) as source, gzip.open(source) as data, tempfile.TemporaryFile() as copy:
+        while block := data.read(_CHUNK):
+            copy.write(block)
+        copy.flush()
+        return os.dup(copy.fileno())
+
+
+def _is_named(fd: int, name: str) -> bool:
+    """Whether an open file is called so by now, or was compressed to what is."""
+    mine = os.fstat(fd)
+    for one in (name, f"{name}.gz"):
+        try:
+            other = os.open(one, _READ)
+        except OSError:
+            continue
+        try:
+            if os.path.samestat(mine, os.fstat(other)) or logpack.origin(other) == logpack.identity(fd):
+                return True
+        finally:
+            os.close(other)
+    return False
 
 
 def _tail_start(fd: int, wanted: int) -> tuple[int, bool]:

@@ -43,11 +43,24 @@ class RunRequest(NamedTuple):
     annotation: tuple[str, ...] = ()
     cidfile: str | None = None
     detach: bool = False  # nobody is attached from the start
+    # how it goes on
+    restart: str | None = None  # no | on-failure[:most] | always | unless-stopped
+    health_cmd: str | None = None
+    health_interval: int = 0  # nanoseconds, as all of them; 0 is the image's value, or docker's default
+    health_timeout: int = 0
+    health_retries: int = 0
+    health_start_period: int = 0
+    health_start_interval: int = 0
+    no_healthcheck: bool = False
+    log_driver: str | None = None
+    log_opt: tuple[str, ...] = ()  # key=value
     # files
     read_only: bool = False
     volume: tuple[str, ...] = ()  # -v [SOURCE:]DESTINATION[:OPTIONS]
     mount: tuple[str, ...] = ()  # --mount type=...,source=...,target=...
     tmpfs: tuple[str, ...] = ()  # DESTINATION[:OPTIONS]
+    volumes_from: tuple[str, ...] = ()  # CONTAINER[:ro|rw]
+    volume_driver: str | None = None
     shm_size: str | None = None
     device: tuple[str, ...] = ()  # HOST[:CONTAINER[:rwm]]
     # what it may do

@@ -4,6 +4,8 @@ r"""Docker's json-file log: one JSON object a line, in files that are renamed wh
 
     <id>-json.log  <-  current        <id>-json.log.1  <-  the one before        ... .2 and so on
 
+With attributes (``--log-opt tag labels env``) each has ``"attrs":{"tag":"web"},`` before the time.
+
 Bytes that are no UTF-8 become U+FFFD (one for each sequence begun, where docker has one for each byte), ``< > &``
 are escaped as docker does it, controls as JSON has it. Encoded a chunk of lines at a time: a container may write
 hundreds of megabytes a second, and what it writes is mostly plain text, for which this is two passes of memory and no
@@ -38,17 +40,32 @@ def escape(data: bytes) -> bytes:
     return text.encode()
 
 
+def _one_line(text: str) -> bytes:
+    return escape(text.encode("utf-8", "replace")).replace(b"\n", b"\\n")
+
+
 class JsonFile:
     """The sink of the driver ``json-file``."""
 
-    __slots__ = ("_file", "_second", "_stamp")
+    __slots__ = ("_attributes", "_file", "_second", "_stamp")
 
-    def __init__(self, path: str, max_size: int, max_file: int) -> None:
+    def __init__(
+        self,
+        path: str,
+        max_size: int,
+        max_file: int,
+        attributes: tuple[tuple[str, str], ...] = (),
+        *,
+        compress: bool = False,
+    ) -> None:
         """Open the log, going on with what is there.
 
+        :param attributes: what each record says beside the text.
         :raises OSError: it cannot be made.
         """
-        self._file = logfile.RotatingFile(path, max_size, max_file, lines=True)
+        self._file = logfile.RotatingFile(path, max_size, max_file, lines=True, compress=compress)
+        pairs = b",".join(b'"%b":"%b"' % (_one_line(name), _one_line(value)) for name, value in attributes)
+        self._attributes = b'"attrs":{%b},' % pairs if pairs else b""
         self._second = -1
         self._stamp = b""
 
@@ -59,7 +76,7 @@ class JsonFile:
         self._file.append(self._record(stream, data, ns), data.count(b"\n"))
 
     def _record(self, stream: int, data: bytes, ns: int) -> bytes:
-        end = b'","stream":"%b","time":"%b"}\n' % (NAMES[stream], self._time(ns))
+        end = b'","stream":"%b",%b"time":"%b"}\n' % (NAMES[stream], self._attributes, self._time(ns))
         text = escape(data)
         if not text.endswith(b"\n"):
             return b'{"log":"' + text.replace(b"\n", b"\\n" + end + b'{"log":"') + end

@@ -3,6 +3,8 @@
 What cannot be written (the disk is full, the file system is read-only, an attribute forbids it) is dropped and counted;
 the next record that can be written is preceded by a notice of what is missing. A record that only went in in part is
 cut off again, since truncating needs no space.
+
+Files that are full may be compressed: path.1 becomes path.1.gz while the next one is written, in steps.
 """
 
 from __future__ import annotations
@@ -12,6 +14,10 @@ import os
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _MODE = 0o640
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hezi.runtime.logpack import Packer
+
 
 class RotatingFile:
     """The current file and those before it: path, path.1, path.2 ...
@@ -19,20 +25,35 @@ class RotatingFile:
     :ivar lost: bytes that could not be written since the last notice; ``lost_lines`` alike.
     """
 
-    __slots__ = ("_fd", "_lines", "_max_file", "_max_size", "_path", "_reason", "_size", "lost", "lost_lines")
+    __slots__ = (
+        "_compress",
+        "_fd",
+        "_lines",
+        "_max_file",
+        "_max_size",
+        "_packer",
+        "_path",
+        "_reason",
+        "_size",
+        "lost",
+        "lost_lines",
+    )
 
-    def __init__(self, path: str, max_size: int, max_file: int, *, lines: bool) -> None:
+    def __init__(self, path: str, max_size: int, max_file: int, *, lines: bool, compress: bool = False) -> None:
         """Open the file, going on with what is there.
 
         :param max_size: bytes at which the next one is begun, which may be exceeded by one record; 0 is no limit.
         :param max_file: how many files there may be.
         :param lines: a record ends with a newline; else each call of :meth:`append` is one.
+        :param compress: full files, see :mod:`hezi.runtime.logpack`.
         :raises OSError: it cannot be made.
         """
         self._path = path
         self._max_size = max_size
         self._max_file = max(1, max_file)
         self._lines = lines
+        self._compress = compress and self._max_file > 1
+        self._packer: Packer | None = None
         self._reason = ""
         self.lost = self.lost_lines = 0
         self._fd = -1
@@ -58,6 +79,9 @@ class RotatingFile:
                 self.lost_lines += lines if not done else data.count(b"\n", done) if self._lines else lines
                 return
             data = data[done:]
+            # Twice as much as was written: done long before the next one is full.
+            if self._packer is not None and self._packer.step(2 * done):
+                self._packer = None
 
     def notice(self) -> bytes:
         """Say what was lost."""
@@ -108,19 +132,50 @@ class RotatingFile:
                 # As docker: with one file allowed it is emptied.
                 os.truncate(self._path, 0)
             elif self._size:
-                for number in range(self._max_file - 2, 0, -1):
-                    _rename(f"{self._path}.{number}", f"{self._path}.{number + 1}")
-                _rename(self._path, f"{self._path}.1")
+                self._shift()
             self._size = 0
             self._open()
         except OSError as error:
             self._reason = os.strerror(error.errno or 0)
 
+    def _shift(self) -> None:
+        """Give each file the next number; the last one goes."""
+        self._finish_packing()
+        for number in range(self._max_file - 2, -1, -1):
+            old = f"{self._path}.{number}" if number else self._path
+            new = f"{self._path}.{number + 1}"
+            _remove(new)
+            if number:
+                _rename(f"{old}.gz", f"{new}.gz")
+            _rename(old, new)
+        if self._compress:
+            from hezi.runtime.logpack import Packer
+
+            try:
+                self._packer = Packer(f"{self._path}.1", f"{self._path}.packing")
+            except OSError:
+                self._packer = None  # it stays as it is
+
+    def _finish_packing(self) -> None:
+        packer, self._packer = self._packer, None
+        if packer is not None:
+            packer.finish()
+
     def close(self) -> None:
         """Close it; again does nothing."""
+        self._finish_packing()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _remove(name: str) -> None:
+    """Make room for a file of either form."""
+    for one in (f"{name}.gz", name):
+        try:
+            os.unlink(one)
+        except FileNotFoundError:
+            continue
 
 
 def _rename(old: str, new: str) -> None:

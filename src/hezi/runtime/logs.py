@@ -126,8 +126,8 @@ class LocalFile:
 
     __slots__ = ("_file",)
 
-    def __init__(self, path: str, max_size: int, max_file: int) -> None:
-        self._file = logfile.RotatingFile(path, max_size, max_file, lines=False)
+    def __init__(self, path: str, max_size: int, max_file: int, *, compress: bool = False) -> None:
+        self._file = logfile.RotatingFile(path, max_size, max_file, lines=False, compress=compress)
 
     def write(self, stream: int, data: bytes, ns: int) -> None:
         """Write each line as a record."""
@@ -213,15 +213,24 @@ def _field(name: bytes, value: bytes) -> bytes:
     return name + b"\n" + len(value).to_bytes(8, "little") + value + b"\n"
 
 
-def open_sink(driver: str, path: str, max_size: int, max_file: int, fields: tuple[tuple[str, str], ...] = ()) -> Sink:
+def open_sink(
+    driver: str,
+    path: str,
+    max_size: int,
+    max_file: int,
+    fields: tuple[tuple[str, str], ...] = (),
+    compress: bool = False,
+) -> Sink:
     """Open the log of a container.
 
+    :param fields: what json-file and journald are to say with each record.
+    :param compress: files that are full.
     :raises OSError: the file cannot be made, there is no journald, or (EINVAL) no such driver.
     """
     if driver == "json-file":
-        return JsonFile(path, max_size, max_file)
+        return JsonFile(path, max_size, max_file, fields, compress=compress)
     if driver == "local":
-        return LocalFile(path, max_size, max_file)
+        return LocalFile(path, max_size, max_file, compress=compress)
     if driver == "journald":
         return Journal(fields)
     if driver == "none":

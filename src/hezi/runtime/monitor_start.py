@@ -65,7 +65,8 @@ class LogConfig(NamedTuple):
     :ivar path: the file of the first two.
     :ivar max_size: bytes after which a new file is begun; 0 is no limit.
     :ivar max_file: how many files there may be, the current one counted.
-    :ivar fields: what journald is to know beside the message: ("CONTAINER_NAME", ...).
+    :ivar fields: what json-file (as "attrs") and journald are to know beside the message: ("CONTAINER_NAME", ...).
+    :ivar compress: files that are full, to .1.gz and so on.
     """
 
     driver: str = "json-file"
@@ -73,6 +74,7 @@ class LogConfig(NamedTuple):
     max_size: int = 10_000_000
     max_file: int = 3
     fields: tuple[tuple[str, str], ...] = ()
+    compress: bool = False
 
 
 class RestartPolicy(NamedTuple):

@@ -19,8 +19,8 @@ from hezi.runtime.logs import Log, open_sink
 TIME = "2026-01-02T03:04:05.000000006Z"
 
 
-def open_log(driver: str, path: str, max_size: int, max_file: int) -> Log:
-    return Log(open_sink(driver, path, max_size, max_file))
+def open_log(driver: str, path: str, max_size: int, max_file: int, *, compress: bool = False) -> Log:
+    return Log(open_sink(driver, path, max_size, max_file, (), compress))
 
 
 def record(text: str, stream: str = "stdout", time: str = TIME) -> str:
@@ -64,6 +64,43 @@ def test_what_the_writer_writes_is_read_over_rotations(path: Path, driver: str, 
     assert [line.data for line in kept] == lines[-len(kept) :]
     wanted = len(kept) if tail < 0 else min(tail, len(kept))
     assert read(path, Selection(tail=tail)) == kept[len(kept) - wanted :]
+
+
+@pytest.mark.parametrize("driver", ["json-file", "local"])
+@pytest.mark.parametrize("tail", [logread.ALL, 1, 700, 10_000])
+def test_compressed_files_are_read_as_the_others(path: Path, driver: str, tail: int) -> None:
+    log = open_log(driver, str(path), 10_000, 4, compress=True)
+    lines = [f"line {number} {'x' * (number % 50)}\n".encode() for number in range(900)]
+    for line in lines:
+        log.feed(STDOUT, line)
+    log.close()
+    assert (path.parent / "id-json.log.3.gz").exists()
+    kept = read(path)
+    assert [line.data for line in kept] == lines[-len(kept) :]
+    wanted = len(kept) if tail < 0 else min(tail, len(kept))
+    assert read(path, Selection(tail=tail)) == kept[len(kept) - wanted :]
+
+
+@pytest.mark.parametrize("driver", ["json-file", "local"])
+def test_a_file_compressed_while_it_is_read_is_read_once(path: Path, driver: str) -> None:
+    log = open_log(driver, str(path), 2000, 50, compress=True)
+    lines = [f"line {number}\n".encode() for number in range(600)]
+    log.feed(STDOUT, b"".join(lines[:5]))
+    left = lines[5:]
+    found: list[bytes] = []
+    for batch in logread.read_files(str(path), Selection(follow=True), lambda: bool(left)):
+        found += [line.data for line in batch]
+        log.feed(STDOUT, b"".join(left[:95]))
+        del left[:95]
+    log.close()
+    assert found == lines
+
+
+def test_a_damaged_compressed_file_is_told_of(path: Path) -> None:
+    path.with_name("id-json.log.1.gz").write_bytes(b"no gzip")
+    path.write_text(record("one\\n"))
+    with pytest.raises(errors.Error, match="cannot read the container's log"):
+        read(path)
 
 
 def test_long_lines_come_together_again(path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hezi.runtime import jsonlog, logfile, logs
+from hezi.runtime import jsonlog, logfile, logpack, logs
 
 
 def _read(path):
@@ -214,3 +215,60 @@ def test_the_journal_gets_fields_and_is_not_waited_for(tmp_path):
         for _ in range(5000):
             sink.write(jsonlog.STDOUT, b"x" * 1000 + b"\n", 0)
         sink.close()
+
+
+def _packed(path, max_size=1000, max_file=3, driver="json-file"):
+    return logs.Log(logs.open_sink(driver, str(path), max_size, max_file, (), True))
+
+
+def test_full_files_are_compressed_for_any_gunzip(tmp_path):
+    log = _packed(tmp_path / "log")
+    for number in range(500):
+        log.feed(jsonlog.STDOUT, b"line %d\n" % number)
+    log.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "log.1.gz", "log.2.gz"]
+    records = []
+    for name in ("log.2.gz", "log.1.gz"):
+        plain = subprocess.run(["gzip", "-dc", str(tmp_path / name)], capture_output=True, check=True).stdout
+        records += [json.loads(line) for line in plain.splitlines()]
+    numbers = [int(record["log"].split()[1]) for record in [*records, *_read(tmp_path / "log")]]
+    assert numbers == list(range(numbers[0], 500))
+
+
+def test_what_a_dead_writer_left_half_compressed_is_done_again(tmp_path):
+    (tmp_path / "log.packing").write_bytes(b"half")
+    (tmp_path / "log.1").write_bytes(b"from before\n")
+    (tmp_path / "log.1.gz").write_bytes(b"complete but its source not removed yet")
+    log = _packed(tmp_path / "log", max_file=4)
+    log.feed(jsonlog.STDOUT, b"0123456789\n" * 20)
+    log.close()
+    assert not (tmp_path / "log.packing").exists()
+    assert {"log.1.gz", "log.2"} <= set(os.listdir(tmp_path))
+
+
+def test_a_full_disk_leaves_the_file_uncompressed(tmp_path, monkeypatch):
+    log = _packed(tmp_path / "log")
+    (tmp_path / "log.packing").mkdir()
+    log.feed(jsonlog.STDOUT, b"0123456789\n" * 20)
+    log.close()
+    assert {"log", "log.1"} <= set(os.listdir(tmp_path))
+    (tmp_path / "log.packing").rmdir()
+    log = _packed(tmp_path / "log")
+    full = _Full(monkeypatch, 10**9)
+    monkeypatch.setattr("hezi.runtime.logpack.os.write", full)
+    packer = logpack.Packer(str(tmp_path / "log.1"), str(tmp_path / "log.packing"))
+    full.room = 0
+    packer.finish()
+    log.close()
+    assert (tmp_path / "log.1").exists()
+    assert not (tmp_path / "log.packing").exists()
+
+
+def test_attributes_are_in_each_record(tmp_path):
+    fields = (("tag", 'a"b\n<'), ("é", "ü"))
+    log = logs.Log(logs.open_sink("json-file", str(tmp_path / "log"), 0, 1, fields))
+    log.feed(jsonlog.STDOUT, b"one\ntwo\n")
+    log.feed(jsonlog.STDERR, b"three")
+    log.close()
+    assert [record["attrs"] for record in _read(tmp_path / "log")] == [dict(fields)] * 3
+    assert list(_read(tmp_path / "log")[0]) == ["log", "stream", "attrs", "time"]
