@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ SEARCH_PATH = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/s
 TOOLS = {
     "attr": "attr",
     "busybox": "busybox-static",
+    "cgget": "cgroup-tools",
     "crun": "crun",
     "docker": "docker.io",
     "docker-registry": "docker-registry",
@@ -143,6 +145,33 @@ def _cgroup_v2() -> Verdict:
     return Verdict(controllers, "cgroup v2 is mounted without its controllers (hybrid host)")
 
 
+def _cgroup2_controller() -> Verdict:
+    """At least one controller is on v2, as hugetlb is on a hybrid host that has it nowhere else."""
+    with open("/proc/self/mountinfo") as file:
+        points = [line.split()[4] for line in file if " - cgroup2 " in line]
+    met = any(_in_file(f"{point}/cgroup.controllers", r"\w") for point in points)
+    return Verdict(met, "no controller is on cgroup v2")
+
+
+@functools.cache
+def _v1_controllers() -> Verdict:
+    """net_cls, and perf_event with net_prio, are on no hierarchy, so that a test may make one of each.
+
+    One that was unmounted a moment ago is still on its way.
+    """
+    missing = {"net_cls", "perf_event", "net_prio"}
+    for _ in range(50):
+        with open("/proc/cgroups") as file:
+            free = {line.split()[0] for line in file if line.split()[1] == "0"}
+        if missing <= free:
+            return Verdict(True)
+        time.sleep(0.05)
+    missing -= free
+    return Verdict(
+        not missing, f"controllers that tests mount are in use or not built in: {', '.join(sorted(missing))}"
+    )
+
+
 def _cgroup2_tree() -> Verdict:
     """A tree to put processes into is there; it may be without controllers, as on a hybrid host."""
     return Verdict(_cgroup_mounts()[1], "cgroup v2 is not mounted")
@@ -216,6 +245,8 @@ _SIMPLE: dict[str, Callable[[], Verdict]] = {
     "cgroup-v1": _cgroup_v1,
     "cgroup-v2": _cgroup_v2,
     "cgroup2-tree": _cgroup2_tree,
+    "cgroup2-controller": _cgroup2_controller,
+    "free-v1-controllers": _v1_controllers,
     "cgroup": _cgroup,
     "cgroup2": _cgroup2,
     "hybrid": _hybrid,

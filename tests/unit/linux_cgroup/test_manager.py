@@ -66,7 +66,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(os, "mkdir", fake_mkdir)
     monkeypatch.setattr(os, "rmdir", fake_rmdir)
     monkeypatch.setattr(os, "write", fake_write)
-    monkeypatch.setattr(manager, "_check_magic", lambda _at, _hierarchy: None)
+    monkeypatch.setattr(manager, "check_magic", lambda _at, _hierarchy: None)
     yield root
     monkeypatch.undo()
 

@@ -58,7 +58,7 @@ class Layout(NamedTuple):
         return next((one for one in self.hierarchies if one.version == 2), None)
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
     """A line of /proc/PID/cgroup: ``number:controllers:path``; v2 has number 0 and no controllers."""
 
     number: int
@@ -73,21 +73,21 @@ def detect() -> Layout:
     """
     with open("/proc/self/cgroup", "rb") as file:
         membership = file.read()
-    return parse(mountinfo.read(), membership, _v2_controllers)
+    return parse(mountinfo.read(), membership, handed_on)
 
 
-def parse(mounts: Iterable[MountEntry], membership: bytes, v2_controllers: Callable[[str], tuple[str, ...]]) -> Layout:
+def parse(mounts: Iterable[MountEntry], membership: bytes, available: Callable[[str], tuple[str, ...]]) -> Layout:
     """Make the layout of a mount table and the text of /proc/self/cgroup.
 
-    :param v2_controllers: tells what the v2 hierarchy mounted somewhere can hand on.
+    :param available: tells what the v2 hierarchy mounted somewhere can hand on.
     """
-    lines = [_line(line) for line in membership.decode("utf-8", "surrogateescape").splitlines()]
+    lines = [membership_line(line) for line in membership.decode("utf-8", "surrogateescape").splitlines()]
     found: dict[tuple[str, ...], Hierarchy] = {}
     for mount in mounts:
         if mount.fstype == "cgroup":
-            key, one = _v1(mount, lines)
+            key, one = match_v1(mount, lines)
         elif mount.fstype == "cgroup2":
-            key, one = _v2(mount, lines, v2_controllers(mount.mount_point))
+            key, one = match_v2(mount, lines, available(mount.mount_point))
         else:
             continue
         # Mounted more than once: the mount that shows most of the hierarchy is the one to work in.
@@ -106,20 +106,22 @@ def _kind(hierarchies: list[Hierarchy]) -> Kind:
     return "v1" if v1 else "v2" if v2 else "none"
 
 
-def _line(line: str) -> _Line:
+def membership_line(line: str) -> Line:
+    """Take a line of /proc/PID/cgroup apart."""
     # At most two splits: a group's path may have colons of its own.
     number, controllers, path = line.split(":", 2)
-    return _Line(int(number), tuple(controllers.split(",")) if controllers else (), path)
+    return Line(int(number), tuple(controllers.split(",")) if controllers else (), path)
 
 
-def _v2(
-    mount: MountEntry, lines: list[_Line], controllers: tuple[str, ...]
+def match_v2(
+    mount: MountEntry, lines: list[Line], controllers: tuple[str, ...]
 ) -> tuple[tuple[str, ...], Hierarchy | None]:
+    """Match the v2 mount with its line; the key is the line's controllers, as :func:`match_v1` gives it."""
     own = next((line.path for line in lines if line.number == 0), "/")
     return (), Hierarchy(2, mount.mount_point, controllers, "", mount.root, own)
 
 
-def _v1(mount: MountEntry, lines: list[_Line]) -> tuple[tuple[str, ...], Hierarchy | None]:
+def match_v1(mount: MountEntry, lines: list[Line]) -> tuple[tuple[str, ...], Hierarchy | None]:
     """Match a v1 mount with its line: the one whose controllers are all among the mount's options."""
     options = mount.super_options.split(",")
     for line in lines:
@@ -132,7 +134,8 @@ def _v1(mount: MountEntry, lines: list[_Line]) -> tuple[tuple[str, ...], Hierarc
     return (), None
 
 
-def _v2_controllers(mount_point: str) -> tuple[str, ...]:
+def handed_on(mount_point: str) -> tuple[str, ...]:
+    """The controllers that the topmost visible v2 group may hand on to its children."""
     try:
         with open(os.path.join(mount_point, "cgroup.controllers"), encoding="ascii") as file:
             return tuple(file.read().split())

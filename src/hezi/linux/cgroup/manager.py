@@ -241,14 +241,14 @@ class ContainerCgroup:
                 members = set(member.group.pids()) - done
                 done |= members
                 for pid in members:
-                    _kill(pid, member.group)
+                    kill_member(pid, member.group)
         finally:
             if carrier is not None:
                 with suppress(OSError):
                     freezer.thaw(carrier)
 
 
-def _kill(pid: int, group: Group) -> None:
+def kill_member(pid: int, group: Group) -> None:
     """Kill a process read from a group, unless its number is somebody else's by now."""
     try:
         handle = pidfd.pidfd_open(pid)
@@ -275,7 +275,7 @@ def create(layout: Layout, path: str) -> ContainerCgroup:
     :raises OSError: EEXIST, there is one; EOPNOTSUPP, no hierarchy is mounted; EROFS or EACCES, they are not ours to
         change. Nothing is left behind then but parents.
     """
-    parts = _parts(path)
+    parts = split(path)
     if not layout.hierarchies:
         raise abi.error(_EOPNOTSUPP, "cgroup", path, "no cgroup hierarchy is mounted")
     members: list[Membership] = []
@@ -294,11 +294,11 @@ def create(layout: Layout, path: str) -> ContainerCgroup:
 
 def open_existing(layout: Layout, path: str) -> ContainerCgroup | None:
     """Open the groups of ``path`` that are there, None if there are none: of a container that somebody else started."""
-    parts = _parts(path)
+    parts = split(path)
     members: list[Membership] = []
     for hierarchy in layout.hierarchies:
         with suppress(FileNotFoundError):
-            parent = _walk(hierarchy, parts[:-1], make=False)
+            parent = walk(hierarchy, parts[:-1], make=False)
             members.append(Membership(hierarchy, _enter(hierarchy, parts, parent)))
     return ContainerCgroup(path, members) if members else None
 
@@ -312,7 +312,7 @@ def sweep(layout: Layout, parent: str, keep: Collection[str] = ()) -> list[str]:
     removed: set[str] = set()
     for hierarchy in layout.hierarchies:
         try:
-            parent_fd = _walk(hierarchy, _parts(parent), make=False)
+            parent_fd = walk(hierarchy, split(parent), make=False)
         except OSError:
             continue
         try:
@@ -336,7 +336,11 @@ def _removed(parent_fd: int, name: str) -> bool:
     return True
 
 
-def _parts(path: str) -> list[str]:
+def split(path: str) -> list[str]:
+    """Take a group's path apart.
+
+    :raises OSError: EINVAL, it is none.
+    """
     parts = path.strip("/").split("/")
     # A newline would forge lines of /proc/PID/cgroup, which programs inside read.
     if any(part in {"", ".", ".."} or "\n" in part or "\0" in part for part in parts):
@@ -357,7 +361,7 @@ def _make(hierarchy: Hierarchy, parts: list[str]) -> Group:
 
 def _make_directory(hierarchy: Hierarchy, parts: list[str]) -> int:
     """Make the directory; return its parent's descriptor."""
-    parent = _walk(hierarchy, parts[:-1], make=True)
+    parent = walk(hierarchy, parts[:-1], make=True)
     try:
         os.mkdir(parts[-1], 0o755, dir_fd=parent)
     except OSError as error:
@@ -371,7 +375,7 @@ def _fill(hierarchy: Hierarchy, parts: list[str], parent: int) -> Group:
     group = _enter(hierarchy, parts, parent)
     try:
         if "cpuset" in hierarchy.controllers and hierarchy.version == 1:
-            _copy_cpuset(parent, group.fd)
+            copy_cpuset(parent, group.fd)
     except BaseException:
         with suppress(OSError):
             group.delete(0)
@@ -393,11 +397,11 @@ def _path(hierarchy: Hierarchy, parts: list[str]) -> str:
     return "/".join([hierarchy.mount_point, *parts])
 
 
-def _walk(hierarchy: Hierarchy, parts: list[str], *, make: bool) -> int:
+def walk(hierarchy: Hierarchy, parts: list[str], *, make: bool) -> int:
     """Open a group from the top of the mount, making what is missing, as an O_PATH descriptor."""
     at = os.open(hierarchy.mount_point, _PATH_DIRECTORY)
     try:
-        _check_magic(at, hierarchy)
+        check_magic(at, hierarchy)
         if make and hierarchy.version == 2:
             _hand_on(at, hierarchy)
         for part in parts:
@@ -406,7 +410,7 @@ def _walk(hierarchy: Hierarchy, parts: list[str], *, make: bool) -> int:
             above, at = at, child
             try:
                 if made and hierarchy.version == 1 and "cpuset" in hierarchy.controllers:
-                    _copy_cpuset(above, at)
+                    copy_cpuset(above, at)
             finally:
                 os.close(above)
             if make and hierarchy.version == 2:
@@ -417,7 +421,7 @@ def _walk(hierarchy: Hierarchy, parts: list[str], *, make: bool) -> int:
     return at
 
 
-def _check_magic(at: int, hierarchy: Hierarchy) -> None:
+def check_magic(at: int, hierarchy: Hierarchy) -> None:
     """Something else may be mounted over it by now, and a directory there limits nothing."""
     if fd.fs_magic(at) != _MAGIC[hierarchy.version]:
         raise abi.error(_EOPNOTSUPP, "cgroup", hierarchy.mount_point, "not the hierarchy that mountinfo says")
@@ -454,7 +458,7 @@ def _hand_on(at: int, hierarchy: Hierarchy) -> None:
             os.close(control)
 
 
-def _copy_cpuset(parent: int, child: int) -> None:
+def copy_cpuset(parent: int, child: int) -> None:
     """Give a v1 cpuset group its parent's processors and memory nodes: born with none, it takes no task (ENOSPC)."""
     for name in ("cpuset.cpus", "cpuset.mems"):
         if groups.read_at(child, name).strip():

@@ -1,4 +1,4 @@
-"""The memory controller; so far only what tells why a process died."""
+"""The memory controller: what tells why a process died. Its limits, which few starts need, are in `memory_limits`."""
 
 from __future__ import annotations
 
