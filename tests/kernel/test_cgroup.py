@@ -21,6 +21,7 @@ from hezi.linux.cgroup.layout import Layout
 from hezi.linux.cgroup.manager import ContainerCgroup
 from hezi.spec.runtime import DeviceRule, Resources
 from tests.support.harness import wait_until
+from tests.support.in_child import in_child, only_child
 
 pytestmark = pytest.mark.needs("root")
 
@@ -316,17 +317,22 @@ def test_memory_counts_its_victims(group: ContainerCgroup) -> None:
 
 @pytest.mark.needs("cgroup2")
 def test_a_new_process_can_be_born_in_the_group() -> None:
-    group = manager.create(part(2), f"{PARENT}/one")
-    try:
-        pid, pidfd = namespaces.clone3(0, cgroup_fd=group.cgroup_fd)
-        if pid == 0:
-            os._exit(0 if Path("/proc/self/cgroup").read_text().splitlines()[-1].endswith("/one") else 1)
-        os.close(pidfd)
-        assert os.waitpid(pid, 0)[1] == 0
-    finally:
-        group.delete()
-        group.close()
-        _remove_parents()
+    def body(parent: str) -> None:
+        from hezi.linux.cgroup import layout, manager, tree
+
+        v2 = layout.detect().v2
+        group = manager.create(layout.Layout("v2", (v2,)), f"{parent}/one")
+        try:
+            pid, pidfd = namespaces.clone3(0, cgroup_fd=group.cgroup_fd)
+            only_child(lambda: os._exit(0 if tree.membership()[""].endswith("/one") else 1), pid)
+            os.close(pidfd)
+            assert os.waitpid(pid, 0)[1] == 0
+        finally:
+            group.delete()
+            group.close()
+            os.rmdir(v2.mount_point + parent)
+
+    in_child(body, PARENT)
 
 
 @pytest.mark.needs("cgroup2")
