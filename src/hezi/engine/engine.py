@@ -12,6 +12,7 @@ may be used from several threads; it never forks the calling process, changes it
 
 from __future__ import annotations
 
+from hezi.engine.moving.api import Moving
 from hezi.engine.paths import Paths
 
 TYPE_CHECKING = False
@@ -134,7 +135,7 @@ class Engine:
         self.close()
 
 
-class Images:
+class Images(Moving):
     """The images of an engine: :meth:`pull`, :meth:`list`, :meth:`get`, :meth:`remove`."""
 
     def __init__(self, paths: Paths) -> None:

@@ -54,7 +54,7 @@ def pull(
     with ExitStack() as stack:
         store = store or _open(paths, stack)
         client = stack.enter_context(_client(reference.domain))
-        return _one(store, client, reference, wanted, explicit=platform is not None, report=_Report(progress))
+        return _one(store, client, reference, wanted, explicit=platform is not None, report=Report(progress))
 
 
 def pull_all(
@@ -65,7 +65,7 @@ def pull_all(
     if reference.tag or reference.digest:
         raise errors.Error(errors.INVALID, "tag can't be used with --all-tags/-a")
     wanted = _platform(platform)
-    report = _Report(progress)
+    report = Report(progress)
     with ExitStack() as stack:
         store = _open(paths, stack)
         client = stack.enter_context(_client(reference.domain))
@@ -104,7 +104,7 @@ def _client(domain: str) -> RegistryClient:
     return RegistryClient(domain)
 
 
-class _Report:
+class Report:
     """Passes steps on, one at a time, whatever thread they come from."""
 
     def __init__(self, callback: ProgressCallback | None) -> None:
@@ -124,7 +124,7 @@ def _one(
     platform: Platform,
     *,
     explicit: bool,
-    report: _Report,
+    report: Report,
 ) -> PulledImage:
     from hezi.registry import resolve
 
@@ -183,7 +183,7 @@ def _layers(
     reference: Reference,
     found: Resolved,
     chain: tuple[Digest, ...],
-    report: _Report,
+    report: Report,
     *,
     silent: bool,
 ) -> None:
@@ -211,7 +211,7 @@ def _jobs(
     reference: Reference,
     found: Resolved,
     chain: tuple[Digest, ...],
-    report: _Report,
+    report: Report,
 ) -> list[_Job]:
     from hezi.store.layers import DOWNLOADING, LayerIngest, LayerSpec
 
@@ -235,7 +235,7 @@ def _jobs(
 class _Fetch:
     """Runs the downloads in threads and commits each in the calling one, when its turn comes."""
 
-    def __init__(self, jobs: list[_Job], report: _Report, client: RegistryClient) -> None:
+    def __init__(self, jobs: list[_Job], report: Report, client: RegistryClient) -> None:
         self._jobs = jobs
         self._report = report
         self._client = client

@@ -29,9 +29,14 @@ if TYPE_CHECKING:
 PLAIN = "plain"
 GZIP = "gzip"
 ZSTD = "zstd"
+BZIP2 = "bzip2"
+XZ = "xz"
 
 _CHUNK = 1 << 20
 _MAGIC_BYTES = 6
+_MAGIC = ((b"\x1f\x8b", GZIP), (b"\x28\xb5\x2f\xfd", ZSTD), (b"BZh", BZIP2), (b"\xfd7zXZ\0", XZ))
+# What xz -9 asks of who decompresses is 65 MiB; a dictionary of gigabytes is an attack.
+_XZ_MEMORY = 256 << 20
 
 
 class Bounds(NamedTuple):
@@ -55,24 +60,28 @@ def detect(head: bytes) -> str:
 
     :raises hezi.errors.Error: UNSUPPORTED: bzip2 or xz, which OCI layers cannot be.
     """
-    if head.startswith(b"\x1f\x8b"):
-        return GZIP
-    # A skippable frame (0x184D2A50 to 5F) may come first.
-    if head.startswith(b"\x28\xb5\x2f\xfd") or (head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50):
+    found = detect_archive(head)
+    if found in {BZIP2, XZ}:
+        message = f"the layer is compressed with {found}"
+        hint = "layers of an image are gzip, zstd or plain tar; convert the image"
+        raise errors.Error(errors.UNSUPPORTED, message, hint=hint)
+    return found
+
+
+def detect_archive(head: bytes) -> str:
+    """Return how an archive that a user names is packed: as :func:`detect`, or BZIP2 or XZ."""
+    # A skippable frame of zstd (0x184D2A50 to 5F) may come first.
+    if head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50:
         return ZSTD
-    for magic, name in ((b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz")):
-        if head.startswith(magic):
-            message = f"the layer is compressed with {name}"
-            hint = "layers of an image are gzip, zstd or plain tar; convert the image"
-            raise errors.Error(errors.UNSUPPORTED, message, hint=hint)
-    return PLAIN
+    return next((name for magic, name in _MAGIC if head.startswith(magic)), PLAIN)
 
 
-def decompress(chunks: Iterable[bytes], bounds: Bounds = DEFAULT_BOUNDS) -> Iterator[bytes]:
+def decompress(chunks: Iterable[bytes], bounds: Bounds = DEFAULT_BOUNDS, *, archive: bool = False) -> Iterator[bytes]:
     """Yield the uncompressed bytes of ``chunks`` in pieces of at most 1 MiB.
 
     Several gzip members or zstd frames after one another are one stream, as both formats say.
 
+    :param archive: it is an archive that the user named, not the layer of an image: bzip2 and xz will do too.
     :raises hezi.errors.Error: CORRUPT: the stream is damaged, ends early, has rubbish behind it, or grows beyond
         ``bounds``; UNSUPPORTED: another format.
     """
@@ -83,18 +92,19 @@ def decompress(chunks: Iterable[bytes], bounds: Bounds = DEFAULT_BOUNDS) -> Iter
         if chunk is None:
             break
         head += chunk
-    kind = detect(head)
-    counter = _Counter(bounds)
+    kind = detect_archive(head) if archive else detect(head)
+    counter = _Counter(bounds, "archive" if archive else "layer")
     if kind == PLAIN:
         return _plain(head, source, counter)
     return _members(kind, head, source, counter)
 
 
 class _Counter:
-    __slots__ = ("_bounds", "read", "written")
+    __slots__ = ("_bounds", "read", "what", "written")
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, what: str) -> None:
         self._bounds = bounds
+        self.what = what
         self.read = 0
         self.written = 0
 
@@ -102,10 +112,10 @@ class _Counter:
         self.written += written
         bounds = self._bounds
         if self.written > bounds.total:
-            message = f"layer is larger than {bounds.total} bytes uncompressed"
+            message = f"{self.what} is larger than {bounds.total} bytes uncompressed"
             raise errors.Error(errors.CORRUPT, message)
         if self.written > bounds.free and self.written > self.read * bounds.ratio:
-            message = f"layer is a decompression bomb: {self.read} bytes became more than {self.written}"
+            message = f"{self.what} is a decompression bomb: {self.read} bytes became more than {self.written}"
             raise errors.Error(errors.CORRUPT, message)
 
 
@@ -129,7 +139,7 @@ def _members(kind: str, head: bytes, source: Iterator[bytes], counter: _Counter)
         try:
             out = member.decompress(data, _CHUNK)
         except failures as error:
-            message = f"layer is damaged: {kind}: {error}"
+            message = f"{counter.what} is damaged: {kind}: {error}"
             raise errors.Error(errors.CORRUPT, message) from error
         if out:
             counter.add(len(out))
@@ -143,7 +153,7 @@ def _members(kind: str, head: bytes, source: Iterator[bytes], counter: _Counter)
             data = _next_chunk(source, counter)
         else:
             data = b""
-    message = f"layer is truncated: the {kind} stream ends early"
+    message = f"{counter.what} is truncated: the {kind} stream ends early"
     raise errors.Error(errors.CORRUPT, message)
 
 
@@ -163,6 +173,14 @@ def _codec(kind: str) -> tuple[Callable[[], _Decompressor], tuple[type[Exception
         # The stub declares the exception class as an exception.
         failure = cast("type[Exception]", igzip_lib.IsalError)
         return (lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)), (failure, EOFError)
+    if kind == BZIP2:
+        import bz2
+
+        return bz2.BZ2Decompressor, (OSError, EOFError)
+    if kind == XZ:
+        import lzma
+
+        return (lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)), (lzma.LZMAError, EOFError)
     from backports import zstd
 
     return zstd.ZstdDecompressor, (zstd.ZstdError, EOFError)

@@ -123,13 +123,13 @@ class _Overrides:
 class TarReader:
     """Iterate over it for the entries; between two of them read the data of the first with :meth:`data`.
 
-    :param chunks: the uncompressed archive, in pieces of any size; 1 MiB is a good one.
+    :param chunks: the uncompressed archive, in pieces of any size; 1 MiB is a good one. Or a source that is made.
     """
 
     __slots__ = ("_left", "_limits", "_pad", "_source", "entries")
 
-    def __init__(self, chunks: Iterable[bytes], limits: Limits = DEFAULT_LIMITS) -> None:
-        self._source = Source(chunks)
+    def __init__(self, chunks: Iterable[bytes] | Source, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._source = chunks if isinstance(chunks, Source) else Source(chunks)
         self._limits = limits
         self._left = 0
         self._pad = 0
@@ -153,6 +153,10 @@ class TarReader:
         for view in self._source.views(self._left):
             self._left -= len(view)
             yield view
+
+    def position(self) -> int:
+        """Return the offset in the archive of the current entry's data, before anything of it is read."""
+        return self._source.position()
 
     def _next(self) -> Entry | None:
         extra: _Overrides | None = None

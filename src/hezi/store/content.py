@@ -18,6 +18,7 @@ import os
 
 from hezi import errors
 from hezi._util import atomic
+from hezi.linux import fd as linux_fd
 from hezi.spec.digest import Digest
 from hezi.store import paths
 from hezi.store.ingest import Ingest
@@ -168,6 +169,32 @@ class ContentStore:
         :param cancelled: asked while waiting; True ends it with CANCELLED.
         """
         return Ingest(self.has, self._ingest_directory(), self._directory(digest.algorithm), digest, size, cancelled)
+
+    def nameless(self) -> int:
+        """Open a file for a blob whose digest is not known yet; it is gone with its descriptor unless it is adopted.
+
+        :raises OSError: the disk is full, or the file system has no such files (O_TMPFILE, Linux 3.11).
+        """
+        return os.open(".", os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600, dir_fd=self._directory("sha256"))
+
+    def adopt(self, fd: int, digest: Digest, *, synced: bool = False) -> None:
+        """Put a file of :meth:`nameless` in its place as a blob; the caller has computed the digest of its bytes.
+
+        :param synced: the file system has been synced since the last write.
+        :raises OSError: the disk is full, ...
+        """
+        directory = self._directory(digest.algorithm)
+        os.fchmod(fd, 0o400)
+        if not synced:
+            os.fsync(fd)
+        proc = linux_fd.open_self_fd()
+        try:
+            os.link(str(fd), digest.hex, src_dir_fd=proc, dst_dir_fd=directory, follow_symlinks=True)
+        except FileExistsError:
+            return  # it was there already, or somebody else was faster
+        finally:
+            os.close(proc)
+        os.fsync(directory)
 
     def delete(self, digest: Digest) -> int:
         """Remove a blob and return its size, 0 when it was not there."""

@@ -208,7 +208,8 @@ class ImageStore:
 
     def _check_complete(self, new: NewImage) -> None:
         missing = [chain_id.short for chain_id in new.chain_ids if not self.driver.has(chain_id)]
-        missing += [layer.digest.short for layer in new.manifest.layers if not self.content.has(layer.digest)]
+        wanted = (*new.manifest.layers, *new.others)
+        missing += [part.digest.short for part in wanted if not self.content.has(part.digest)]
         if missing:
             message = f"layers of the image are missing in the store: {', '.join(missing)}"
             raise errors.Error(errors.NOT_FOUND, message, hint="pull again")
@@ -336,6 +337,7 @@ def _blobs(new: NewImage) -> list[images.BlobRow]:
     found = [images.BlobRow(new.manifest_digest, len(manifest.raw), manifest.media_type)]
     found += [images.BlobRow(part.digest, part.size, part.media_type) for part in (manifest.config, *manifest.layers)]
     found += [images.BlobRow(digest, len(raw), media_type) for digest, media_type, raw in new.documents]
+    found += [images.BlobRow(part.digest, part.size, part.media_type) for part in new.others]
     return found
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from hezi.db.connection import Database
     from hezi.spec.digest import Digest
-    from hezi.spec.image import ImageConfig, Manifest
+    from hezi.spec.image import Descriptor, ImageConfig, Manifest
     from hezi.spec.reference import Reference
     from hezi.store.content import ContentStore
     from hezi.store.snapshot.base import SnapshotDriver
@@ -69,6 +69,7 @@ class NewImage(NamedTuple):
     repository_digest: of the document the registry gave for the reference: the index where there is one.
     documents: further blobs to keep, as (digest, media type, bytes): the index.
     parent: the image it was made from, for commit and build.
+    others: further blobs to keep that are in the store: what the index has for other platforms.
     """
 
     reference: Reference
@@ -79,6 +80,7 @@ class NewImage(NamedTuple):
     repository_digest: Digest | None = None
     documents: tuple[tuple[Digest, str, bytes], ...] = ()
     parent: Digest | None = None
+    others: tuple[Descriptor, ...] = ()
 
 
 class Removed(NamedTuple):
