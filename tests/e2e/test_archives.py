@@ -152,6 +152,20 @@ class TestSave:
         assert [one["digest"] for one in index(out)] == [arm["digest"]]
         assert "no suitable match" in hezi_env.run("save", "--platform", "linux/s390x", "app:1").stderr
 
+    def test_an_index_stays_whole_when_another_name_of_its_image_goes(self, hezi_env, tmp_path):
+        made = archives.Oci()
+        amd, arm = made.manifest([ONE]), made.manifest([TWO], architecture="arm64")
+        whole = made.index([amd, arm])
+        made.name(whole, "docker.io/library/app:1")
+        made.name(made.manifest([ONE], packed=False), "docker.io/library/plain:1")
+        hezi_env.run("load", "-i", write(tmp_path / "in.tar", made.members()), check=True)
+        hezi_env.run("rmi", "plain:1", check=True)
+        out = tmp_path / "out.tar"
+        hezi_env.run("save", "-o", str(out), "app:1", check=True)
+        assert [one["digest"] for one in index(out)] == [whole["digest"]]
+        hezi_env.run("rmi", "app:1", check=True)
+        assert list((hezi_env.root / "content/blobs/sha256").iterdir()) == []
+
 
 class TestLoad:
     @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress, zstd.compress])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hezi import errors
 from hezi.db import images
 from hezi.spec.digest import Digest
-from hezi.spec.image import MANIFEST_TYPES, Manifest, parse_manifest
+from hezi.spec.image import INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST, Index, Manifest, parse_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ def drop_unnamed(connection: Connection, content: ContentStore, image_id: str) -
     if row.manifest_digest not in live:
         images.set_manifest(connection, image_id, min(live))
     try:
-        needed = _needed(connection, content, image_id, live)
+        needed = _needed(connection, content, image_id, live) | {one.digest for one in named}
+        needed |= _listed(content, {blob.digest: blob for blob in rows}, needed)
     except errors.Error:
         return []  # a damaged manifest: better too much than too little
-    needed |= {one.digest for one in named}
     dropped = [blob.digest for blob in rows if blob.digest not in needed]
     images.delete_blobs(connection, image_id, dropped)
     return images.unused_blobs(connection, dropped)
@@ -59,3 +59,18 @@ def _needed(connection: Connection, content: ContentStore, image_id: str, live: 
         manifest = read(connection, content, image_id, Digest(value))
         needed |= {value, manifest.config.digest, *(layer.digest for layer in manifest.layers)}
     return needed
+
+
+def _listed(content: ContentStore, rows: dict[str, images.BlobRow], needed: Iterable[str]) -> set[str]:
+    """Return what indexes among ``needed`` list and the image has: what `load` kept for other platforms."""
+    found: set[str] = set()
+    waiting = [value for value in needed if value in rows and rows[value].media_type in INDEX_TYPES]
+    while waiting:
+        row = rows[waiting.pop()]
+        document = parse_manifest(content.read(Digest(row.digest), MAX_MANIFEST), row.media_type)
+        index = isinstance(document, Index)
+        parts = document.manifests if isinstance(document, Index) else (document.config, *document.layers)
+        new = {part.digest for part in parts if part.digest in rows} - found
+        found |= new
+        waiting += [value for value in new if index and rows[value].media_type in INDEX_TYPES | MANIFEST_TYPES]
+    return found

@@ -113,7 +113,7 @@ def test_completions_are_valid_and_complete(shell, check, tmp_path, capsys):
     ("line", "wanted"),
     [
         ("hezi ru", ["run"]),
-        ("hezi image l", ["ls"]),
+        ("hezi image l", ["load", "ls"]),
         ("hezi -D images --dig", ["--digests"]),
         ("hezi run --pul", ["--pull"]),
         ("hezi run --pull al", ["always"]),
