@@ -17,6 +17,14 @@
       id PK, name UNIQUE   (container_id, chain_id) PK
       image_id, state, pid, start_time, boot_id, times, exit_code, config
 
+    networks                       sandboxes              a container's network while somebody holds it
+      id PK, name UNIQUE             container_id PK        name, (pid, start_time, boot_id) of the holder
+      driver, config                   |         |
+        |                              |         |
+    endpoints                          |       ports      (protocol, host_port, host_ip) PK, container_port
+      (network_id, container_id) PK ---+
+      id, ipv4, ipv6 (each once in a network), mac, names
+
     leases  id PK, purpose, pid, start_time, boot_id      work under way ...
       lease_items (lease_id, kind, key) PK                ... and the blobs and layers it counts on
 

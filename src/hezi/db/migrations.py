@@ -111,4 +111,44 @@ _OWN_MANIFESTS = (
     "CREATE INDEX images_by_parent ON images(parent)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _OWN_MANIFESTS)
+_NETWORKS = (
+    """CREATE TABLE networks (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        driver TEXT NOT NULL,
+        created_ns INTEGER NOT NULL,
+        config TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE sandboxes (
+        container_id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        start_time INTEGER NOT NULL,
+        boot_id TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE endpoints (
+        network_id TEXT NOT NULL REFERENCES networks(id),
+        container_id TEXT NOT NULL REFERENCES sandboxes(container_id) ON DELETE CASCADE,
+        id TEXT NOT NULL UNIQUE,
+        position INTEGER NOT NULL,
+        ipv4 TEXT,
+        ipv6 TEXT,
+        mac TEXT NOT NULL,
+        names TEXT NOT NULL,
+        PRIMARY KEY (network_id, container_id),
+        UNIQUE (network_id, ipv4),
+        UNIQUE (network_id, ipv6)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX endpoints_by_container ON endpoints(container_id)",
+    """CREATE TABLE ports (
+        protocol TEXT NOT NULL,
+        host_port INTEGER NOT NULL,
+        host_ip TEXT NOT NULL,
+        container_id TEXT NOT NULL REFERENCES sandboxes(container_id) ON DELETE CASCADE,
+        container_port INTEGER NOT NULL,
+        PRIMARY KEY (protocol, host_port, host_ip)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX ports_by_container ON ports(container_id)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _OWN_MANIFESTS, _NETWORKS)

@@ -93,11 +93,15 @@ class Headed:
 
 
 class ByKind:
-    """A nested place whose table depends on the attribute ``kind`` beside it (IFLA_INFO_DATA)."""
+    """A nested place whose table depends on a text beside it: IFLA_INFO_DATA on IFLA_INFO_KIND.
 
-    __slots__ = ("tables",)
+    :param key: the name of the attribute that decides; it comes first.
+    """
 
-    def __init__(self, tables: dict[str, Table | Headed]) -> None:
+    __slots__ = ("key", "tables")
+
+    def __init__(self, key: str, tables: dict[str, Table]) -> None:
+        self.key = key
         self.tables = tables
 
 
@@ -115,7 +119,7 @@ def encode(table: Table, values: Values) -> bytes:
         if kind == "flag" and not value:
             continue
         if isinstance(kind, ByKind):
-            kind = kind.tables[str(values["kind"])]
+            kind = kind.tables[str(values[kind.key])]
         if not isinstance(kind, str):
             number |= _NESTED
         parts.append(attribute(number, _value(name, kind, value)))
@@ -168,7 +172,6 @@ def decode(table: Table, data: bytes | memoryview) -> dict[str, object]:
     """
     found: dict[str, object] = {}
     view = memoryview(data)
-    later = None
     while len(view) >= _HEADER.size:
         length, number = _HEADER.unpack_from(view)
         if not _HEADER.size <= length <= len(view):
@@ -177,16 +180,10 @@ def decode(table: Table, data: bytes | memoryview) -> dict[str, object]:
         if known is not None:
             name, kind = known
             payload = view[_HEADER.size : length]
-            if isinstance(kind, ByKind):
-                later = name, kind, payload
-            else:
-                found[name] = _read(kind, payload)
+            chosen = kind.tables.get(str(found.get(kind.key))) if isinstance(kind, ByKind) else kind
+            if chosen is not None:
+                found[name] = _read(chosen, payload)
         view = view[(length + 3) & ~3 :]
-    if later is not None:
-        name, by_kind, payload = later
-        own = by_kind.tables.get(str(found.get("kind")))
-        if isinstance(own, Table):
-            found[name] = decode(own, payload)
     return found
 
 

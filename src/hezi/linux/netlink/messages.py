@@ -51,6 +51,7 @@ _BRIDGE = Table({
     "nf_call_ip6tables": (37, "u8"),
     "nf_call_arptables": (38, "u8"),
 })  # fmt: skip
+_BRIDGE_PORT = Table({"state": (1, "u8"), "hairpin": (4, "u8"), "isolated": (33, "u8")})
 _MACVLAN = Table({"mode": (1, "u32"), "flags": (2, "u16"), "bc_queue_len": (7, "u32")})
 
 _LINK_NAMES: dict[str, tuple[int, str | Table | Headed | ByKind]] = {
@@ -84,8 +85,9 @@ _PEER = Headed(_IFINFO_LAYOUT, _IFINFO, Table(_LINK_NAMES))
 _VETH = Table({"peer": (1, _PEER)})
 _LINKINFO = Table({
     "kind": (1, "text"),
-    "data": (2, ByKind({"bridge": _BRIDGE, "macvlan": _MACVLAN, "veth": _VETH})),
+    "data": (2, ByKind("kind", {"bridge": _BRIDGE, "macvlan": _MACVLAN, "veth": _VETH})),
     "slave_kind": (4, "text"),
+    "slave_data": (5, ByKind("slave_kind", {"bridge": _BRIDGE_PORT})),
 })  # fmt: skip
 
 LINK = Headed(_IFINFO_LAYOUT, _IFINFO, Table({**_LINK_NAMES, "linkinfo": (18, _LINKINFO)}))

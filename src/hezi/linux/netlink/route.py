@@ -94,10 +94,21 @@ class Route:
         return Request("RTM_NEWLINK", m.RTM_NEWLINK, _NEW, body)
 
     @staticmethod
-    def link_set(index: int, *, up: bool | None = None, **values: object) -> Request:
-        """Change a link: ``up``, ``mtu``, ``master`` (0: none), ``address``, ``ifname``, ``net_ns_fd`` ..."""
-        flags = {} if up is None else {"flags": m.IFF_UP if up else 0, "change": m.IFF_UP}
-        return Request("RTM_NEWLINK", m.RTM_NEWLINK, 0, m.LINK.encode({"index": index, **flags, **values}))
+    def link_set(which: int | str, *, up: bool | None = None, **values: object) -> Request:
+        """Change a link: ``up``, ``mtu``, ``master`` (0: none), ``address``, ``ifname``, ``net_ns_fd`` ...
+
+        :param which: its number, or its name.
+        """
+        link: dict[str, object] = {"index": which} if isinstance(which, int) else {"ifname": checked_name(which)}
+        if up is not None:
+            link |= {"flags": m.IFF_UP if up else 0, "change": m.IFF_UP}
+        return Request("RTM_NEWLINK", m.RTM_NEWLINK, 0, m.LINK.encode({**link, **values}))
+
+    @staticmethod
+    def port_set(name: str, **values: object) -> Request:
+        """Change what a port is to its bridge: ``isolated`` (reaches no other isolated one), ``hairpin``."""
+        info = {"slave_kind": "bridge", "slave_data": values}
+        return Request("RTM_NEWLINK", m.RTM_NEWLINK, 0, m.LINK.encode({"ifname": checked_name(name), "linkinfo": info}))
 
     @staticmethod
     def link_delete(name: str) -> Request:

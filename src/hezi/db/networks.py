@@ -1,0 +1,190 @@
+"""The tables ``networks``, ``sandboxes``, ``endpoints`` and ``ports``.
+
+A sandbox is the network of one container for as long as a process holds it; endpoints, and with them addresses, and
+published ports hang on it and go with it. What a container that does not run is connected to stands in its own record.
+"""
+
+from __future__ import annotations
+
+from hezi._util.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+
+class NetworkRow(NamedTuple):
+    """One network; ``config`` is JSON."""
+
+    id: str
+    name: str
+    driver: str
+    created_ns: int
+    config: str
+
+
+class SandboxRow(NamedTuple):
+    """The network of a container, held by a process: (pid, start_time in clock ticks since boot, boot_id)."""
+
+    container_id: str
+    name: str
+    pid: int
+    start_time: int
+    boot_id: str
+
+
+class EndpointRow(NamedTuple):
+    """One container on one network.
+
+    :ivar position: 0 is eth0, 1 is eth1 ...
+    :ivar names: what it is called there, separated by blanks.
+    """
+
+    network_id: str
+    container_id: str
+    id: str
+    position: int
+    ipv4: str | None
+    ipv6: str | None
+    mac: str
+    names: str
+
+
+class PortRow(NamedTuple):
+    """One published port. ``host_ip`` is ``0.0.0.0`` or ``::`` for all."""
+
+    protocol: str
+    host_port: int
+    host_ip: str
+    container_id: str
+    container_port: int
+
+
+def insert(connection: Connection, row: NetworkRow) -> None:
+    """Add a network.
+
+    :raises sqlite3.IntegrityError: the name is taken.
+    """
+    connection.execute("INSERT INTO networks VALUES (?,?,?,?,?)", row)
+
+
+def get(connection: Connection, network_id: str) -> NetworkRow | None:
+    """Return the network with exactly this id."""
+    row = connection.execute("SELECT * FROM networks WHERE id=?", (network_id,)).fetchone()
+    return NetworkRow(*row) if row else None
+
+
+def by_name(connection: Connection, name: str) -> NetworkRow | None:
+    """Return the network with this name."""
+    row = connection.execute("SELECT * FROM networks WHERE name=?", (name,)).fetchone()
+    return NetworkRow(*row) if row else None
+
+
+def by_prefix(connection: Connection, prefix: str, limit: int = 2) -> list[NetworkRow]:
+    """Return up to ``limit`` networks whose ids begin with ``prefix`` (hex digits, checked by the caller)."""
+    query = "SELECT * FROM networks WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+    return [NetworkRow(*row) for row in connection.execute(query, (prefix, prefix + "~", limit))]
+
+
+def list_all(connection: Connection) -> list[NetworkRow]:
+    """Return all networks by name."""
+    return [NetworkRow(*row) for row in connection.execute("SELECT * FROM networks ORDER BY name")]
+
+
+def delete(connection: Connection, network_id: str) -> None:
+    """Remove a network without endpoints.
+
+    :raises sqlite3.IntegrityError: it has some.
+    """
+    connection.execute("DELETE FROM networks WHERE id=?", (network_id,))
+
+
+def add_sandbox(connection: Connection, row: SandboxRow) -> None:
+    """Add a container's sandbox."""
+    connection.execute("INSERT INTO sandboxes VALUES (?,?,?,?,?)", row)
+
+
+def sandbox(connection: Connection, container_id: str) -> SandboxRow | None:
+    """Return the sandbox of a container."""
+    row = connection.execute("SELECT * FROM sandboxes WHERE container_id=?", (container_id,)).fetchone()
+    return SandboxRow(*row) if row else None
+
+
+def sandboxes(connection: Connection) -> list[SandboxRow]:
+    """Return all sandboxes."""
+    return [SandboxRow(*row) for row in connection.execute("SELECT * FROM sandboxes")]
+
+
+def hold(connection: Connection, container_id: str, holder: tuple[int, int, str]) -> None:
+    """Hand a sandbox to another process: (pid, start time, boot id)."""
+    connection.execute(
+        "UPDATE sandboxes SET pid=?, start_time=?, boot_id=? WHERE container_id=?", (*holder, container_id)
+    )
+
+
+def delete_sandbox(connection: Connection, container_id: str) -> None:
+    """Remove a sandbox with its endpoints and ports."""
+    connection.execute("DELETE FROM sandboxes WHERE container_id=?", (container_id,))
+
+
+def add_endpoint(connection: Connection, row: EndpointRow) -> None:
+    """Connect a sandbox to a network.
+
+    :raises sqlite3.IntegrityError: it is connected, or the address is taken.
+    """
+    connection.execute("INSERT INTO endpoints VALUES (?,?,?,?,?,?,?,?)", row)
+
+
+def delete_endpoint(connection: Connection, endpoint_id: str) -> None:
+    """Disconnect a sandbox from a network."""
+    connection.execute("DELETE FROM endpoints WHERE id=?", (endpoint_id,))
+
+
+def endpoints_of(connection: Connection, container_id: str) -> list[EndpointRow]:
+    """Return what a container is connected to, in the order of its interfaces."""
+    query = "SELECT * FROM endpoints WHERE container_id=? ORDER BY position"
+    return [EndpointRow(*row) for row in connection.execute(query, (container_id,))]
+
+
+def endpoints_on(connection: Connection, network_id: str) -> list[EndpointRow]:
+    """Return who is on a network."""
+    query = "SELECT * FROM endpoints WHERE network_id=? ORDER BY container_id"
+    return [EndpointRow(*row) for row in connection.execute(query, (network_id,))]
+
+
+def addresses_on(connection: Connection, network_id: str) -> set[str]:
+    """Return the addresses that are given away on a network."""
+    query = "SELECT ipv4 FROM endpoints WHERE network_id=? UNION SELECT ipv6 FROM endpoints WHERE network_id=?"
+    return {row[0] for row in connection.execute(query, (network_id, network_id)) if row[0]}
+
+
+def add_port(connection: Connection, row: PortRow) -> None:
+    """Publish a port.
+
+    :raises sqlite3.IntegrityError: exactly this one is published.
+    """
+    connection.execute("INSERT INTO ports VALUES (?,?,?,?,?)", row)
+
+
+def delete_port(connection: Connection, row: PortRow) -> None:
+    """Take a published port back."""
+    connection.execute(
+        "DELETE FROM ports WHERE protocol=? AND host_port=? AND host_ip=? AND container_id=?", tuple(row[:4])
+    )
+
+
+def ports(connection: Connection) -> list[PortRow]:
+    """Return all published ports."""
+    return [PortRow(*row) for row in connection.execute("SELECT * FROM ports")]
+
+
+def ports_of(connection: Connection, container_id: str) -> list[PortRow]:
+    """Return the published ports of a container."""
+    query = "SELECT * FROM ports WHERE container_id=? ORDER BY container_port, protocol, host_ip, host_port"
+    return [PortRow(*row) for row in connection.execute(query, (container_id,))]
+
+
+def ports_at(connection: Connection, protocol: str, host_port: int) -> list[PortRow]:
+    """Return who has published a port of the host, at any of its addresses."""
+    query = "SELECT * FROM ports WHERE protocol=? AND host_port=?"
+    return [PortRow(*row) for row in connection.execute(query, (protocol, host_port))]

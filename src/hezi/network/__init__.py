@@ -1,0 +1,1 @@
+"""Networks of containers: bridges, addresses, published ports and names, made by netlink and one table of nftables."""

@@ -1,0 +1,484 @@
+"""The network of one container: made before its program starts, changed while it runs, gone when it has ended.
+
+    attach   row of the sandbox, addresses and ports are taken      one transaction
+             network namespace, mounted below the run directory     restarts of the program find it there
+             bridges, interfaces, rules                             all named by the rows
+    detach   interfaces, mount, rows, rules                         in this order: a row tells of everything there is
+
+Whatever is killed wherever: a sandbox belongs to a process, named by pid, start time and boot id, and whoever comes
+next takes apart those whose process is gone.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import contextmanager, suppress
+
+from hezi import errors
+from hezi._util import ids
+from hezi._util.lock import FileLock
+from hezi._util.record import NamedTuple
+from hezi.db import networks as rows
+from hezi.linux import mount, pidfd
+from hezi.linux.netlink import spaces
+from hezi.linux.netlink.route import Route
+from hezi.network import bridge, catalog, firewall, ipam, kernel, macvlan, model, ports
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from sqlite3 import Connection
+
+    from hezi.db.connection import Database
+    from hezi.network.model import Network
+    from hezi.network.place import Place
+    from hezi.network.ports import Publish
+
+
+class Wish(NamedTuple):
+    """What a container wants of one network.
+
+    :ivar network: its name or id.
+    :ivar names: what it is to be called there.
+    """
+
+    network: str
+    ipv4: str = ""
+    ipv6: str = ""
+    mac: str = ""
+    names: tuple[str, ...] = ()
+
+
+class Attached(NamedTuple):
+    """What came of it: where the namespace is, and each endpoint with its network."""
+
+    path: str
+    endpoints: tuple[tuple[Network, rows.EndpointRow], ...]
+    ports: tuple[rows.PortRow, ...]
+
+
+def attach(
+    database: Database,
+    place: Place,
+    sandbox: rows.SandboxRow,
+    wishes: Sequence[Wish],
+    publish: Sequence[Publish] = (),
+) -> Attached:
+    """Make the network of a container.
+
+    :param sandbox: of the container, and the process that holds it.
+    :raises errors.Error: no such network, an address or a port in use, no nft ...; nothing is left then.
+    """
+    sweep(database, place)
+    lock = _alone(place, sandbox.container_id)
+    lock.acquire()
+    done = False
+    try:
+        attached = _attach(database, place, sandbox, wishes, publish)
+        done = True
+    finally:
+        lock.release(remove=not done)
+    return attached
+
+
+def _alone(place: Place, container_id: str) -> FileLock:
+    """Nobody else makes or takes apart this container's network meanwhile."""
+    os.makedirs(place.namespaces, 0o700, exist_ok=True)
+    return FileLock(None, f"{place.namespace(container_id)}.lock")
+
+
+def _attach(
+    database: Database, place: Place, sandbox: rows.SandboxRow, wishes: Sequence[Wish], publish: Sequence[Publish]
+) -> Attached:
+    try:
+        with database.write() as connection:
+            networks = _networks(connection, place, wishes)
+            _fresh(connection, sandbox)
+            made = tuple(
+                (network, _endpoint(connection, network, sandbox.container_id, wish, position))
+                for position, (network, wish) in enumerate(zip(networks, wishes, strict=True))
+            )
+            taken = ports.take(connection, sandbox.container_id, publish, _families(made)) if publish else []
+        with Route() as route:
+            fd = _new_namespace(place, sandbox.container_id)
+            try:
+                _build(database, place, route, fd, made)
+            finally:
+                os.close(fd)
+        if any(network.driver == model.BRIDGE for network in networks):
+            settle(database, place)
+    except BaseException as error:
+        with suppress(errors.Error, OSError):
+            _detach(database, place, sandbox.container_id)
+        if isinstance(error, OSError):
+            doing = "cannot make the container's network"
+            raise errors.from_os_error(doing, error) from error
+        raise
+    return Attached(place.namespace(sandbox.container_id), made, tuple(taken))
+
+
+def _networks(connection: Connection, place: Place, wishes: Sequence[Wish]) -> list[Network]:
+    if any(wish.network == "bridge" for wish in wishes):
+        catalog.settle(connection, place, ("bridge",))
+    return [catalog.find(connection, wish.network) for wish in wishes]
+
+
+def _fresh(connection: Connection, sandbox: rows.SandboxRow) -> None:
+    """Add the row; one that the same container left is taken over, since only its holder can be asking."""
+    rows.delete_sandbox(connection, sandbox.container_id)
+    rows.add_sandbox(connection, sandbox)
+
+
+def _endpoint(
+    connection: Connection, network: Network, container_id: str, wish: Wish, position: int
+) -> rows.EndpointRow:
+    """Take addresses of a network for a container.
+
+    :raises errors.Error: there are none left, or the one that was asked for is somebody's.
+    """
+    taken = rows.addresses_on(connection, network.id)
+    found: dict[int, str | None] = {4: None, 6: None}
+    for family, text in ((4, wish.ipv4), (6, wish.ipv6)):
+        subnet = network.of_family(family)
+        if text:
+            found[family] = ipam.check_asked(network.subnets, text, taken)
+        elif subnet is not None:
+            found[family] = ipam.pick(subnet, taken)
+    mac = wish.mac or ipam.mac(found[4])
+    names = " ".join(dict.fromkeys(wish.names))
+    row = rows.EndpointRow(network.id, container_id, ids.new_id(), position, found[4], found[6], mac, names)
+    rows.add_endpoint(connection, row)
+    return row
+
+
+def _families(made: Sequence[tuple[Network, rows.EndpointRow]]) -> list[int]:
+    """Which kinds of addresses ports can be published to."""
+    reachable = [endpoint for network, endpoint in made if network.driver == model.BRIDGE and not network.internal]
+    found = []
+    if any(endpoint.ipv4 for endpoint in reachable):
+        found.append(4)
+    if any(endpoint.ipv6 for endpoint in reachable):
+        found.append(6)
+    return found
+
+
+def _new_namespace(place: Place, container_id: str) -> int:
+    """Make a network namespace and mount it where everybody finds it, ``ip netns`` by a link too."""
+    path = place.namespace(container_id)
+    _unmount(path)
+    fd = spaces.new()
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        mount.mount(f"/proc/self/fd/{fd}", path, None, mount.MS_BIND)
+        with spaces.inside(fd), Route() as own:
+            own.call(own.link_set("lo", up=True))
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _unmount(path: str) -> None:
+    """Take a mounted namespace away; none is no error."""
+    while True:
+        try:
+            mount.umount2(path, mount.MNT_DETACH | mount.UMOUNT_NOFOLLOW)
+        except OSError as error:
+            if error.errno not in {errno.EINVAL, errno.ENOENT}:
+                raise
+            break
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _build(
+    database: Database,
+    place: Place,
+    route: Route,
+    fd: int,
+    made: Sequence[tuple[Network, rows.EndpointRow]],
+) -> None:
+    gateway = default_of(made)
+    for network, endpoint in made:
+        _connect(database, place, route, fd, (network, endpoint), default=endpoint == gateway)
+
+
+def default_of(made: Sequence[tuple[Network, rows.EndpointRow]]) -> rows.EndpointRow | None:
+    """Return the endpoint through which everything else is reached: the first on a network that has a way out."""
+    return next((endpoint for network, endpoint in made if not network.internal), None)
+
+
+def _connect(
+    database: Database,
+    place: Place,
+    route: Route,
+    fd: int,
+    pair: tuple[Network, rows.EndpointRow],
+    *,
+    default: bool,
+) -> None:
+    network, endpoint = pair
+    if network.driver == model.MACVLAN:
+        macvlan.connect(route, fd, network, endpoint, default=default)
+        return
+    prepare(database, place, route, network)
+    bridge.connect(route, fd, network, endpoint, default=default)
+
+
+def prepare(database: Database, place: Place, route: Route, network: Network) -> None:
+    """Have the bridge of a network there, and the host pass its packets on, if it is to."""
+    with database.read() as connection:
+        others = rows.endpoints_on(connection, network.id)
+    bridge.ensure(route, network, others)
+    if not network.internal and kernel.forward(ipv6=network.ipv6):
+        settle(database, place, closed=True)
+
+
+def settle(database: Database, place: Place, *, closed: bool = False) -> None:
+    """Have the firewall say what the database says; the host's loopback gets to containers while ports need it."""
+    with database.read() as connection:
+        networks = catalog.everything(connection)
+        forwards = _forwards(connection)
+        published = {row.container_id for row in rows.ports(connection)}
+        busy = {
+            endpoint.network_id
+            for container_id in published
+            for endpoint in rows.endpoints_of(connection, container_id)
+        }
+    firewall.settle(place, networks, forwards, closed=closed)
+    for network in networks:
+        if network.driver == model.BRIDGE and not network.internal:
+            # Only where rules guard it, and only as long as somebody needs it (CVE-2020-8558).
+            with suppress(FileNotFoundError):
+                kernel.write(f"ipv4/conf/{network.bridge}/route_localnet", "1" if network.id in busy else "0")
+
+
+def _forwards(connection: Connection) -> list[firewall.Forward]:
+    targets: dict[str, dict[int, str]] = {}
+    found = []
+    known = {network.id: network for network in catalog.everything(connection)}
+    for row in sorted(rows.ports(connection)):
+        if row.container_id not in targets:
+            targets[row.container_id] = _targets(connection, known, row.container_id)
+        target = targets[row.container_id].get(6 if ":" in row.host_ip else 4)
+        if target:
+            found.append(firewall.Forward(row.protocol, row.host_ip, row.host_port, target, row.container_port))
+    return found
+
+
+def _targets(connection: Connection, known: dict[str, Network], container_id: str) -> dict[int, str]:
+    """Return a container's addresses that ports lead to: on the first of its networks that has a way out."""
+    found: dict[int, str] = {}
+    for endpoint in rows.endpoints_of(connection, container_id):
+        network = known[endpoint.network_id]
+        if network.driver == model.BRIDGE and not network.internal:
+            for family, address in ((4, endpoint.ipv4), (6, endpoint.ipv6)):
+                if address:
+                    found.setdefault(family, address)
+    return found
+
+
+def detach(database: Database, place: Place, container_id: str) -> bool:
+    """Take a container's network apart; True when there was one. Again does nothing.
+
+    :raises errors.Error: something cannot be removed; its row then still tells of it.
+    """
+    with database.read() as connection:
+        if rows.sandbox(connection, container_id) is None:
+            return False
+    lock = _alone(place, container_id)
+    lock.acquire()
+    try:
+        return _detach(database, place, container_id)
+    finally:
+        lock.release(remove=True)
+
+
+def _detach(database: Database, place: Place, container_id: str, only: rows.SandboxRow | None = None) -> bool:
+    """Take it apart; the lock is held.
+
+    :param only: the row that is meant: another one is a later start's.
+    """
+    with database.read() as connection:
+        sandbox = rows.sandbox(connection, container_id)
+        endpoints = rows.endpoints_of(connection, container_id)
+        published = rows.ports_of(connection, container_id)
+        drivers = {endpoint.id: catalog.find(connection, endpoint.network_id).driver for endpoint in endpoints}
+    if sandbox is None or only not in {None, sandbox}:
+        return False
+    try:
+        with Route() as route:
+            for endpoint in endpoints:
+                if drivers[endpoint.id] == model.MACVLAN:
+                    _leave_macvlan(place, endpoint)
+                else:
+                    bridge.unplug(route, endpoint)
+        _unmount(place.namespace(container_id))
+    except OSError as error:
+        doing = "cannot take the container's network apart"
+        raise errors.from_os_error(doing, error) from error
+    with database.write() as connection:
+        rows.delete_sandbox(connection, container_id)
+    if published:
+        settle(database, place)
+    return True
+
+
+def _leave_macvlan(place: Place, endpoint: rows.EndpointRow) -> None:
+    with suppress(FileNotFoundError), opened(place, endpoint.container_id) as fd:
+        macvlan.disconnect(fd, endpoint)
+
+
+@contextmanager
+def opened(place: Place, container_id: str) -> Iterator[int]:
+    """Give a descriptor of a container's network namespace.
+
+    :raises OSError: ENOENT, there is none; EINVAL, the mount is gone and what is there is no namespace.
+    """
+    fd = os.open(place.namespace(container_id), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def connect(database: Database, place: Place, container_id: str, wish: Wish) -> tuple[Network, rows.EndpointRow]:
+    """Connect a container that runs to another network.
+
+    :raises errors.Error: CONFLICT, it is connected; as for :func:`attach`.
+    """
+    with _alone(place, container_id):
+        with database.write() as connection:
+            if wish.network == "bridge":
+                catalog.settle(connection, place, ("bridge",))
+            network = catalog.find(connection, wish.network)
+            made = _pairs(connection, container_id)
+            if any(other.id == network.id for other, _ in made):
+                message = f"endpoint already exists in network {network.name}"
+                raise errors.Error(errors.CONFLICT, message)
+            position = 1 + max((endpoint.position for _, endpoint in made), default=-1)
+            endpoint = _endpoint(connection, network, container_id, wish, position)
+        try:
+            with Route() as route, opened(place, container_id) as fd:
+                default = default_of(made) is None and not network.internal
+                _connect(database, place, route, fd, (network, endpoint), default=default)
+            settle(database, place)
+        except BaseException as error:
+            with suppress(errors.Error, OSError):
+                _disconnect(database, place, container_id, network.id)
+            raise _told(error) from error
+    return network, endpoint
+
+
+def disconnect(database: Database, place: Place, container_id: str, network_id: str) -> None:
+    """Disconnect a container that runs from a network; the way out then leads through the next that has one.
+
+    :raises errors.Error: NOT_FOUND, it is not connected.
+    """
+    with _alone(place, container_id):
+        try:
+            _disconnect(database, place, container_id, network_id)
+        except OSError as error:
+            raise _told(error) from error
+
+
+def _told(error: BaseException) -> BaseException:
+    doing = "cannot change the container's network"
+    return errors.from_os_error(doing, error) if isinstance(error, OSError) else error
+
+
+def _disconnect(database: Database, place: Place, container_id: str, network_id: str) -> None:
+    with database.read() as connection:
+        made = _pairs(connection, container_id)
+    before = default_of(made)
+    network, endpoint = next((pair for pair in made if pair[0].id == network_id), (None, None))
+    if network is None or endpoint is None:
+        raise errors.Error(errors.NOT_FOUND, "it is not connected to this network")
+    if network.driver == model.MACVLAN:
+        _leave_macvlan(place, endpoint)
+    else:
+        with Route() as route:
+            bridge.disconnect(route, endpoint)
+    with database.write() as connection:
+        rows.delete_endpoint(connection, endpoint.id)
+    left = [pair for pair in made if pair[1] != endpoint]
+    after = default_of(left)
+    if before == endpoint and after is not None:
+        way = next(other for other, one in left if one == after)
+        with suppress(FileNotFoundError), opened(place, container_id) as fd, spaces.inside(fd), Route() as own:
+            own.call(*bridge.default_routes(own, way, after, own.index(f"eth{after.position}")))
+    settle(database, place)
+
+
+def _pairs(connection: Connection, container_id: str) -> list[tuple[Network, rows.EndpointRow]]:
+    """Return a container's endpoints, each with its network.
+
+    :raises errors.Error: CONFLICT, the container has no network just now.
+    """
+    if rows.sandbox(connection, container_id) is None:
+        raise errors.Error(errors.CONFLICT, f"container {container_id[:12]} has no network of its own just now")
+    found = rows.endpoints_of(connection, container_id)
+    return [(catalog.find(connection, endpoint.network_id), endpoint) for endpoint in found]
+
+
+def publish(database: Database, place: Place, container_id: str, wanted: Sequence[Publish]) -> list[rows.PortRow]:
+    """Publish ports of a container that runs.
+
+    :raises errors.Error: CONFLICT, one is in use, or none of its networks has a way to the outside.
+    """
+    with database.write() as connection:
+        families = _families(_pairs(connection, container_id))
+        if not families:
+            message = f"container {container_id[:12]} is on no network that ports can be published on"
+            raise errors.Error(errors.CONFLICT, message)
+        taken = ports.take(connection, container_id, wanted, families)
+    try:
+        settle(database, place)
+    except BaseException:
+        unpublish(database, place, taken)
+        raise
+    return taken
+
+
+def unpublish(database: Database, place: Place, taken: Sequence[rows.PortRow]) -> None:
+    """Take published ports back; connections that there are go on."""
+    with database.write() as connection:
+        for row in taken:
+            rows.delete_port(connection, row)
+    settle(database, place)
+
+
+def hold(database: Database, container_id: str, holder: tuple[int, int, str]) -> None:
+    """Hand a container's network to the process that keeps it from now on: (pid, start time, boot id)."""
+    with database.write() as connection:
+        rows.hold(connection, container_id, holder)
+
+
+def sweep(database: Database, place: Place) -> int:
+    """Take the networks of containers apart whose holder is gone; return how many those were."""
+    with database.read() as connection:
+        known = rows.sandboxes(connection)
+    if not known:
+        return 0
+    boot = pidfd.boot_id()
+    count = 0
+    for one in known:
+        if _lives(one, boot):
+            continue
+        lock = _alone(place, one.container_id)
+        lock.acquire()
+        try:
+            count += _detach(database, place, one.container_id, one)
+        finally:
+            lock.release(remove=True)
+    return count
+
+
+def _lives(sandbox: rows.SandboxRow, boot: str) -> bool:
+    if sandbox.boot_id != boot:
+        return False
+    try:
+        return pidfd.start_time(sandbox.pid) == sandbox.start_time
+    except OSError:
+        return False
