@@ -110,8 +110,14 @@ def by_prefix(connection: Connection, prefix: str, limit: int = 2) -> list[str]:
 
 
 def delete(connection: Connection, image_id: str) -> None:
-    """Remove an image that has no names any more, with its digests and what it needs."""
+    """Remove an image without names, with its digests and what it needs; its children lose their parent."""
     connection.execute("DELETE FROM images WHERE id=?", (image_id,))
+    connection.execute("UPDATE images SET parent='' WHERE parent=?", (image_id,))
+
+
+def has_children(connection: Connection, image_id: str) -> bool:
+    """Say whether an image was made from this one."""
+    return connection.execute("SELECT 1 FROM images WHERE parent=? LIMIT 1", (image_id,)).fetchone() is not None
 
 
 def touch(connection: Connection, image_id: str, now_ns: int) -> None:
@@ -162,8 +168,9 @@ def digests(connection: Connection, image_id: str | None = None) -> list[DigestR
 
 
 def delete_digest(connection: Connection, repository: str, value: str) -> None:
-    """Remove a repository digest."""
+    """Remove a repository digest; the repository's tags are known under it no more, and keep their manifests."""
     connection.execute("DELETE FROM digests WHERE name=? AND digest=?", (repository, value))
+    connection.execute("UPDATE names SET digest='' WHERE name=? AND digest=?", (repository, value))
 
 
 def chain_ids(connection: Connection, image_id: str) -> list[str]:
@@ -187,6 +194,15 @@ def delete_blobs(connection: Connection, image_id: str, digests: Sequence[str]) 
     """Record that an image needs some blobs no more: those of a manifest that no name has any longer."""
     query = "DELETE FROM image_blobs WHERE image_id=? AND digest=?"
     connection.executemany(query, [(image_id, digest) for digest in digests])
+
+
+def space(connection: Connection) -> int:
+    """Return the bytes of all blobs and unpacked layers that images need, each counted once."""
+    query = (
+        "SELECT (SELECT COALESCE(SUM(size), 0) FROM (SELECT DISTINCT digest, size FROM image_blobs))"
+        " + (SELECT COALESCE(SUM(size), 0) FROM layers WHERE chain_id IN (SELECT chain_id FROM image_layers))"
+    )
+    return int(connection.execute(query).fetchone()[0])
 
 
 def unused_blobs(connection: Connection, candidates: Sequence[str]) -> list[str]:

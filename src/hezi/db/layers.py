@@ -46,12 +46,11 @@ def delete(connection: Connection, chain_id: str) -> None:
 def unused(connection: Connection, candidates: Sequence[str] | None = None) -> list[str]:
     """Return the layers (of ``candidates``, or of all) that no image, container or lease needs."""
     query = (
-        "SELECT chain_id FROM layers WHERE chain_id NOT IN (SELECT chain_id FROM image_layers)"
-        " AND chain_id NOT IN (SELECT chain_id FROM container_layers)"
-        " AND chain_id NOT IN (SELECT key FROM lease_items WHERE kind='layer')"
+        "SELECT l.chain_id FROM layers l WHERE NOT EXISTS (SELECT 1 FROM image_layers WHERE chain_id=l.chain_id)"
+        " AND NOT EXISTS (SELECT 1 FROM container_layers WHERE chain_id=l.chain_id)"
+        " AND NOT EXISTS (SELECT 1 FROM lease_items WHERE kind='layer' AND key=l.chain_id)"
     )
-    found = [row[0] for row in connection.execute(query)]
     if candidates is None:
-        return found
-    wanted = set(candidates)
-    return [chain_id for chain_id in found if chain_id in wanted]
+        return [row[0] for row in connection.execute(query)]
+    one = f"{query} AND l.chain_id=?"
+    return [chain_id for chain_id in candidates if connection.execute(one, (chain_id,)).fetchone()]

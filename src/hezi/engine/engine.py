@@ -17,16 +17,20 @@ from hezi.engine.paths import Paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import Any
 
     from hezi.engine.containers.api import Containers
+    from hezi.engine.images.diff import FileChange
+    from hezi.engine.images.history import Step
+    from hezi.engine.images.tree import Footprint, TreeLayer
     from hezi.engine.request import RunRequest
     from hezi.engine.results import (
         ImageSummary,
         NoticeCallback,
         ProgressCallback,
+        PrunedImages,
         PulledImage,
         RemovedImages,
         RunResult,
@@ -136,7 +140,7 @@ class Engine:
 
 
 class Images(Moving):
-    """The images of an engine: :meth:`pull`, :meth:`list`, :meth:`get`, :meth:`remove`."""
+    """The images of an engine."""
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
@@ -161,42 +165,129 @@ class Images(Moving):
 
         return pull.pull_all(self._paths, name, platform=platform, progress=progress)
 
-    def list(self, name: str | None = None, *, all_names: bool = True) -> tuple[ImageSummary, ...]:
-        """Return the images of the store, newest first.
+    def list(
+        self,
+        name: str | None = None,
+        *,
+        all_names: bool = True,
+        intermediate: bool = False,
+        filters: Sequence[str] = (),
+    ) -> tuple[ImageSummary, ...]:
+        """Return the images of the store, newest first: a row for each name, and for each image without one.
 
-        :param name: only this repository (``busybox``) or name (``busybox:latest``), as ``images NAME``.
+        :param name: only this repository (``busybox``) or name (``busybox:latest``), or a pattern of such.
         :param all_names: False leaves out images that no name points to.
+        :param intermediate: also nameless images that others were made from, as ``images -a``.
+        :param filters: docker's ``KEY=VALUE`` texts.
+        :raises hezi.Error: a filter is wrong (``invalid``).
         """
-        from hezi.engine import images
+        from hezi.engine.images import listing
 
-        return images.summaries(self._paths, name, all_names=all_names)
+        rows = listing.summaries(self._paths, name, intermediate=intermediate, filters=filters)
+        return rows if all_names else tuple(row for row in rows if row.repository != listing.NONE)
 
     def get(self, name: str) -> ImageSummary:
         """Return one image by name, id or unique prefix of an id.
 
         :raises hezi.Error: there is none (``not-found``), or the prefix fits several (``invalid``).
         """
-        from hezi.engine import images
+        from hezi.engine.images import inspect
 
-        return images.get(self._paths, name)
+        return inspect.get(self._paths, name)
 
-    def inspect(self, name: str) -> dict[str, Any]:
+    def inspect(self, name: str, *, platform: str | None = None) -> dict[str, Any]:
         """Return docker's document of an image.
+
+        :param platform: the image must be for this one.
+        :raises hezi.Error: as :meth:`get`.
+        """
+        from hezi.engine.images import inspect
+
+        return inspect.document(self._paths, name, platform=platform)
+
+    def history(self, name: str, *, platform: str | None = None) -> tuple[Step, ...]:
+        """Return how an image was made, newest step first.
 
         :raises hezi.Error: as :meth:`get`.
         """
-        from hezi.engine import images
+        from hezi.engine.images import history
 
-        return images.document(self._paths, name)
+        return history.history(self._paths, name, platform=platform)
 
-    def remove(self, name: str, *, force: bool = False) -> RemovedImages:
+    def tag(self, name: str, target: str) -> None:
+        """Give an image one more name; an image that had it before loses it.
+
+        :raises hezi.Error: as :meth:`get`; no image can be called ``target`` (``invalid``).
+        """
+        from hezi.engine.images import remove
+
+        remove.tag(self._paths, name, target)
+
+    def remove(
+        self, name: str, *, force: bool = False, parents: bool = True, platform: str | None = None
+    ) -> RemovedImages:
         """Remove a name, and the image itself with its last name.
 
+        :param force: also an image that has several names, or that a container has which does not run.
+        :param parents: also nameless images that it was made from and nobody needs.
+        :param platform: the image must be for this one.
         :raises hezi.Error: there is none (``not-found``); a container uses it or it has several names (``conflict``).
         """
-        from hezi.engine import images
+        from hezi.engine.images import remove
 
-        return images.remove(self._paths, name, force=force)
+        return remove.remove(self._paths, name, force=force, parents=parents, platform=platform)
+
+    def tree(self, names: Sequence[str] = ()) -> tuple[TreeLayer, ...]:
+        """Return layers as they stand on each other, depth first, with the images that share them.
+
+        :param names: only layers of these images; none for all.
+        :raises hezi.Error: as :meth:`get`.
+        """
+        from hezi.engine.images import tree
+
+        return tree.tree(self._paths, names)
+
+    def footprints(
+        self, name: str | None = None, *, intermediate: bool = False, filters: Sequence[str] = ()
+    ) -> tuple[Footprint, ...]:
+        """Return what images take on the disk; the parameters are those of :meth:`list`."""
+        from hezi.engine.images import tree
+
+        return tree.footprints(self._paths, name, intermediate=intermediate, filters=filters)
+
+    def diff(self, first: str, second: str) -> Iterator[FileChange]:
+        """Yield what the second image has otherwise than the first: files added, changed and removed, by path.
+
+        :raises hezi.Error: as :meth:`get`.
+        """
+        from hezi.engine.images import diff
+
+        return diff.diff(self._paths, first, second)
+
+    def prune(
+        self,
+        *,
+        all: bool = False,  # noqa: A002 - docker's word for it
+        filters: Sequence[str] = (),
+        unused_for_s: float | None = None,
+        keep_last: int | None = None,
+        max_size: int | None = None,
+        dry_run: bool = False,
+    ) -> PrunedImages:
+        """Remove images without a tag, or all that no container has.
+
+        :param filters: ``until=...``, ``label=...``, ``label!=...``, ``dangling=...``.
+        :param unused_for_s: only those not used for so many seconds; this and the next two look at all images.
+        :param keep_last: keep so many of each repository, the newest.
+        :param max_size: remove the least recently used until what images take is not more than so many bytes.
+        :param dry_run: only find out what would go.
+        :raises hezi.Error: a filter is wrong (``invalid``).
+        """
+        from hezi.engine.images import prune
+
+        unused = None if unused_for_s is None else int(unused_for_s * 1e9)
+        request = prune.PruneRequest(all, tuple(filters), unused, keep_last, max_size, dry_run)
+        return prune.prune(self._paths, request)
 
     def close(self) -> None:
         """Nothing is held between calls; here for symmetry with :meth:`Engine.close`."""

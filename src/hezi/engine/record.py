@@ -118,6 +118,8 @@ class Record:
             else:
                 self.name = names.free(lambda name: containers.by_name(connection, name) is not None)
             containers.insert(connection, row._replace(name=self.name), chain_ids)
+            # For `image prune --unused-for` and --max-size.
+            image_rows.touch(connection, image_id, now)
         try:
             os.mkdir(self.directory, 0o700)
             os.mkdir(f"{self.directory}/upper", 0o755)

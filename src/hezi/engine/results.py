@@ -84,6 +84,9 @@ class ImageSummary(NamedTuple):
     :param image_id: ``sha256:...`` of the configuration.
     :param created: nanoseconds since the epoch, 0 when the image does not say.
     :param size: bytes of all layers unpacked.
+    :param last_used: nanoseconds since the epoch: when it was pulled, or a container was last made of it.
+    :param extra: a further digest of a repository that has a row already; lists show it with their digests only.
+    :param labels: a JSON object.
     """
 
     repository: str
@@ -92,13 +95,30 @@ class ImageSummary(NamedTuple):
     image_id: str
     created: int
     size: int
+    last_used: int = 0
+    extra: bool = False
+    labels: str = "{}"
 
 
 class RemovedImages(NamedTuple):
-    """What ``rmi`` did, in docker's order: names first, then what was deleted."""
+    """What ``rmi`` did to one image, in docker's order: names first, then what was deleted.
+
+    :param freed: bytes of blobs and unpacked layers.
+    """
 
     untagged: tuple[str, ...]
     deleted: tuple[str, ...]
+    freed: int = 0
+
+
+class PrunedImages(NamedTuple):
+    """What ``image prune`` removed, image by image, or would remove.
+
+    :param freed: bytes on the disk, with what was left of broken-off pulls.
+    """
+
+    images: tuple[RemovedImages, ...]
+    freed: int
 
 
 class Version(NamedTuple):

@@ -15,23 +15,19 @@ from hezi.spec.digest import Digest
 from hezi.spec.image import Descriptor, parse_config
 from hezi.spec.jsondoc import dumps
 from hezi.spec.platform import Platform
-from hezi.spec.reference import Reference
-from hezi.store import paths
-from hezi.store.model import Image, NewImage, Tag
+from hezi.store import find, paths
 from hezi.store.snapshot.drivers import DEFAULT, open_driver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from sqlite3 import Connection
 
     from hezi.spec.image import ImageConfig, Manifest
+    from hezi.spec.reference import Reference
     from hezi.store.content import ContentStore
     from hezi.store.lease import Lease
-    from hezi.store.model import Removed
+    from hezi.store.model import Image, NewImage, Removed
     from hezi.store.snapshot.base import SnapshotDriver
-
-_HEX = frozenset("0123456789abcdef")
 
 
 class ImageStore:
@@ -94,12 +90,12 @@ class ImageStore:
     def get(self, reference: Reference) -> Image | None:
         """Return the image that a reference names exactly: by tag (``latest`` if it has none) or by digest."""
         with self.database.read() as connection:
-            return _get(connection, reference)
+            return find.get(connection, reference)
 
     def by_id(self, image_id: Digest) -> Image | None:
         """Return the image with exactly this id."""
         with self.database.read() as connection:
-            return _by_id(connection, image_id)
+            return find.by_id(connection, image_id)
 
     def resolve(self, text: str) -> Image:
         """Return the image a user means: a name, ``NAME@DIGEST``, an id or the beginning of one; names go first.
@@ -111,20 +107,7 @@ class ImageStore:
 
     def resolve_in(self, connection: Connection, text: str) -> Image:
         """As :meth:`resolve`, inside a transaction."""
-        try:
-            reference = Reference.parse(text)
-        except errors.Error:
-            # 64 hex digits are an id and can be no name; so are ids with their algorithm.
-            if not is_id(text):
-                raise
-            reference = None
-        found = _get(connection, reference) if reference is not None else None
-        found = found or _by_prefix(connection, text)
-        if found is None:
-            shown = text if reference is None else reference.with_default_tag().familiar
-            message = f"No such image: {shown}"
-            raise errors.Error(errors.NOT_FOUND, message, hint="hezi images shows what is here, hezi pull gets more")
-        return found
+        return find.resolve(connection, text)
 
     def list(self) -> tuple[Image, ...]:
         """Return all images, newest first."""
@@ -136,7 +119,7 @@ class ImageStore:
             for digest in images.digests(connection):
                 digests.setdefault(digest.image_id, []).append(digest)
             rows = images.list_all(connection)
-        return tuple(_image(row, names.get(row.id, ()), digests.get(row.id, ())) for row in rows)
+        return tuple(find.image(row, names.get(row.id, ()), digests.get(row.id, ())) for row in rows)
 
     def config(self, image_id: Digest) -> ImageConfig:
         """Return the config of an image.
@@ -242,11 +225,11 @@ class ImageStore:
             images.set_name(connection, row)
         self.write_index()
 
-    def remove(self, text: str, *, force: bool = False) -> Removed:
+    def remove(self, text: str, *, force: bool = False, parents: bool = True) -> Removed:
         """Remove a name of an image, and the image with its last name; see :mod:`hezi.store.removal`."""
         from hezi.store import removal
 
-        return removal.remove(self, text, force=force)
+        return removal.remove(self, text, force=force, parents=parents)
 
     def write_index(self) -> None:
         """Bring ``content/index.json`` in step with the names.
@@ -262,52 +245,6 @@ class ImageStore:
         except OSError as error:
             doing = "cannot write the store's index.json"
             raise errors.from_os_error(doing, error) from error
-
-
-def is_id(text: str) -> bool:
-    """Say whether a text can be the beginning of an image's id: hex digits, with or without ``sha256:``."""
-    digits = text.removeprefix("sha256:")
-    return bool(digits) and len(digits) <= 64 and _HEX.issuperset(digits)
-
-
-def _get(connection: Connection, reference: Reference) -> Image | None:
-    wanted = reference.with_default_tag()
-    if wanted.digest is not None:
-        row: images.NameRow | images.DigestRow | None = images.digest(connection, wanted.name, wanted.digest)
-    else:
-        row = images.name(connection, str(wanted))
-    found = _by_id(connection, row.image_id) if row else None
-    return found._replace(manifest_digest=Digest(row.manifest_digest)) if found and row else None
-
-
-def _by_id(connection: Connection, image_id: str) -> Image | None:
-    row = images.get(connection, image_id)
-    if row is None:
-        return None
-    return _image(row, images.names(connection, image_id), images.digests(connection, image_id))
-
-
-def _by_prefix(connection: Connection, text: str) -> Image | None:
-    if not is_id(text):
-        return None
-    found = images.by_prefix(connection, text if text.startswith("sha256:") else f"sha256:{text}")
-    if len(found) > 1:
-        message = f"several images have an id that begins with {text}"
-        raise errors.Error(errors.INVALID, message, hint="give more digits of the id")
-    return _by_id(connection, found[0]) if found else None
-
-
-def _image(row: images.ImageRow, names: Sequence[images.NameRow], digests: Sequence[images.DigestRow]) -> Image:
-    return Image(
-        Digest(row.id),
-        Digest(row.manifest_digest),
-        *row[2:],
-        tuple(
-            Tag(name.reference, Digest(name.manifest_digest), Digest(name.digest) if name.digest else None)
-            for name in names
-        ),
-        tuple((digest.name, Digest(digest.digest)) for digest in digests),
-    )
 
 
 def _descriptor(blob: images.BlobRow, platform: tuple[str, str, str]) -> Descriptor:

@@ -87,8 +87,8 @@ class Removed(NamedTuple):
     """What happened, in docker's order.
 
     untagged: names as users write them (``busybox:latest``, ``busybox@sha256:...``).
-    deleted: the image's id and then the chain ids of its layers, top first.
-    freed: bytes of the blobs and files that are gone.
+    deleted: the image's id and then the chain ids of its layers, top first; then those of nameless parents.
+    freed: bytes of the blobs and unpacked files that are gone.
     """
 
     untagged: tuple[str, ...]

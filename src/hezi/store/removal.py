@@ -1,10 +1,11 @@
 """Removing images: docker's rules for names and conflicts, and what then nothing needs any more.
 
 By a name: the name goes. Was it the last one with a tag in its repository, the repository's digests go too; was it the
-last of all, the image goes. By an id: all names go if they are one repository's, otherwise docker wants force.
+last of all, the image goes. By an id: all names go if they are one repository's, otherwise docker wants force. With an
+image go those that it was made from, as far as they have no names and nobody uses them.
 
 A container that uses the image: stopped, it is a conflict that force overrides (its layers stay, as they do while any
-image needs them); running, nothing overrides it, though a name may be forced off.
+image needs them); running, nothing overrides it, though a name may be forced off. So it is with images made from it.
 
 Order: one transaction takes the rows, then layers and blobs leave their places, all under the store's lock; the space
 is freed after it. A crash in between leaves files without rows, which hezi.store.gc collects.
@@ -21,84 +22,242 @@ from hezi.store.model import Removed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from sqlite3 import Connection
 
+    from hezi.db.containers import ContainerRow
     from hezi.store.model import Image, Store
 
 
-class _Plan:
-    """What the transaction found to be removed."""
-
-    def __init__(self, image: Image) -> None:
-        self.image = image
-        self.untagged: list[str] = []
-        self.layers: list[str] = []
-        self.blobs: list[str] = []
-        self.deletes = False
+class _DryRun(Exception):
+    """Leaves the transaction without its changes."""
 
 
-def remove(store: Store, text: str, *, force: bool = False) -> Removed:
+def remove(
+    store: Store,
+    text: str,
+    *,
+    force: bool = False,
+    parents: bool = True,
+    check: Callable[[Image], None] | None = None,
+) -> Removed:
     """Remove what ``text`` names (see :meth:`hezi.store.images.ImageStore.resolve`).
 
+    :param parents: remove nameless images that it was made from, too.
+    :param check: may refuse the image that was found.
     :raises hezi.errors.Error: NOT_FOUND; CONFLICT with docker's words.
+    """
+    found: list[Removed] = []
+
+    def work(plan: Plan) -> None:
+        image = store.resolve_in(plan.connection, text)
+        if check is not None:
+            check(image)
+        found.append(plan.remove(image, text, force=force, parents=parents))
+
+    transact(store, work)
+    return found[0]
+
+
+def transact(store: Store, work: Callable[[Plan], None], *, dry_run: bool = False) -> None:
+    """Let ``work`` remove any number of images in one transaction, and then free the space.
+
+    :param dry_run: find out what would go, and change nothing.
     """
     driver, content = store.driver, store.content
     detached: list[str] = []
-    freed = 0
     with paths.store_lock(store.root, shared=False):
-        with store.database.removal() as connection:
-            image = store.resolve_in(connection, text)
-            plan = _Plan(image)
-            _plan_names(connection, plan, text, force=force)
-            if plan.deletes:
-                _plan_deletion(connection, plan)
-            else:
-                plan.blobs = manifests.drop_unnamed(connection, content, image.id)
-        for value in plan.layers:
-            freed += driver.usage(Digest(value))
-            detached.append(driver.detach(Digest(value)))
+        try:
+            with store.database.removal() as connection:
+                lease.end_dead(connection)
+                plan = Plan(store, connection)
+                work(plan)
+                _leave(dry_run)
+        except _DryRun:
+            return
+        detached += [driver.detach(Digest(value)) for value in plan.layers]
         for value in plan.blobs:
-            freed += content.delete(Digest(value))
+            content.delete(Digest(value))
     for name in detached:
         driver.purge(name)
     driver.sweep()
     store.database.refill_reserve()
     store.write_index()
-    deleted = (image.id, *(Digest(value) for value in plan.layers)) if plan.deletes else ()
-    return Removed(tuple(plan.untagged), deleted, freed)
 
 
-def _plan_names(connection: Connection, plan: _Plan, text: str, *, force: bool) -> None:
-    image = plan.image
-    by_name = _named(image, text)
-    names, digests = images.names(connection, image.id), images.digests(connection, image.id)
-    users = containers.using_image(connection, image.id)
-    if by_name is not None:
-        if not force and _is_single(names, digests) and users:
+def _leave(dry_run: bool) -> None:
+    if dry_run:
+        raise _DryRun
+
+
+class Plan:
+    """What one transaction removes: names and rows at once, ``layers`` and ``blobs`` after it."""
+
+    __slots__ = ("_store", "blobs", "connection", "layers")
+
+    def __init__(self, store: Store, connection: Connection) -> None:
+        self._store = store
+        self.connection = connection
+        self.layers: list[str] = []
+        self.blobs: list[str] = []
+
+    def remove(self, image: Image, text: str, *, force: bool, parents: bool) -> Removed:
+        """Remove a name of an image, or the whole image when ``text`` is its id.
+
+        :raises hezi.errors.Error: CONFLICT with docker's words.
+        """
+        one = _One(self._store, self.connection, image)
+        name = _named(image, text)
+        if name is None:
+            one.by_id(force=force)
+        else:
+            one.by_name(name, text, force=force)
+        return self._finish(one, parents=parents)
+
+    def remove_unused(self, image: Image, *, parents: bool = True) -> Removed | None:
+        """Remove all names of an image and itself, as prune does; None when a container has it.
+
+        One that others were made from loses its names and goes with the last of them.
+        """
+        if containers.using_image(self.connection, image.id):
+            return None
+        one = _One(self._store, self.connection, image)
+        one.untag_all()
+        one.deletes = not images.has_children(self.connection, image.id)
+        if not (one.untagged or one.deletes):
+            return None
+        return self._finish(one, parents=parents)
+
+    def _finish(self, one: _One, *, parents: bool) -> Removed:
+        if one.deletes:
+            one.delete()
+            if parents:
+                one.delete_parents()
+        else:
+            one.drop_manifests()
+        self.layers += one.layers
+        self.blobs += one.blobs
+        return Removed(tuple(one.untagged), tuple(one.deleted), one.freed)
+
+
+class _One:
+    """The removal of one image, or of a name of it."""
+
+    __slots__ = ("_connection", "_image", "_store", "blobs", "deleted", "deletes", "freed", "layers", "untagged")
+
+    def __init__(self, store: Store, connection: Connection, image: Image) -> None:
+        self._store = store
+        self._connection = connection
+        self._image = image
+        self.untagged: list[str] = []
+        self.deleted: list[Digest] = []
+        self.layers: list[str] = []
+        self.blobs: list[str] = []
+        self.deletes = False
+        self.freed = 0
+
+    def by_name(self, name: Reference, text: str, *, force: bool) -> None:
+        image, connection = self._image, self._connection
+        users = containers.using_image(connection, image.id)
+        if not force and _is_single(*self._references()) and users:
             message = (
                 f'conflict: unable to remove repository reference "{text}" (must force) - container'
                 f" {users[0].id[:12]} is using its referenced image {image.id.short}"
             )
             raise errors.Error(errors.CONFLICT, message, hint="remove the container first, or use --force")
-        _drop_name(connection, plan, by_name)
-        if images.names(connection, image.id) or images.digests(connection, image.id):
+        self._drop_name(name)
+        if any(self._references()):
             return
-        if users and _conflict(image, users, force=force) is not None:
-            return  # the name is off, the image stays for its containers
-        plan.deletes = True
-        return
-    if not force and not _is_single(names, digests):
-        reason = "image is referenced in multiple repositories"
-        message = f"conflict: unable to delete {image.id.short} (must be forced) - {reason}"
-        raise errors.Error(errors.CONFLICT, message, hint="remove its names one by one, or use --force")
-    conflict = _conflict(image, users, force=force)
-    if conflict is not None:
-        raise conflict
-    for row in names:
-        _untag(connection, plan, Reference.parse(row.reference))
-    for found in digests:
-        _undigest(connection, plan, found)
-    plan.deletes = True
+        conflict = _conflict(connection, image, users, force=force)
+        if conflict is None:
+            self.deletes = True
+        elif not users and not images.has_children(connection, image.id):
+            raise conflict
+
+    def by_id(self, *, force: bool) -> None:
+        if not force and not _is_single(*self._references()):
+            reason = "image is referenced in multiple repositories"
+            message = f"conflict: unable to delete {self._image.id.short} (must be forced) - {reason}"
+            conflict: errors.Error | None = errors.Error(
+                errors.CONFLICT, message, hint="remove its names one by one, or use --force"
+            )
+        else:
+            users = containers.using_image(self._connection, self._image.id)
+            conflict = _conflict(self._connection, self._image, users, force=force)
+        if conflict is not None:
+            raise conflict
+        self.untag_all()
+        self.deletes = True
+
+    def _references(self) -> tuple[list[images.NameRow], list[images.DigestRow]]:
+        image_id = self._image.id
+        return images.names(self._connection, image_id), images.digests(self._connection, image_id)
+
+    def untag_all(self) -> None:
+        """Take all names, in the order of their full spelling, as docker's store has them."""
+        names, digests = self._references()
+        for reference in sorted([*(row.reference for row in names), *(f"{row.name}@{row.digest}" for row in digests)]):
+            self._drop(Reference.parse(reference))
+
+    def _drop_name(self, wanted: Reference) -> None:
+        self._drop(wanted._replace(tag=None) if wanted.digest else wanted)
+        names, digests = self._references()
+        if wanted.digest or any(row.name == wanted.name for row in names):
+            return
+        for row in digests:
+            if row.name == wanted.name:
+                self._drop(Reference.parse(f"{row.name}@{row.digest}"))
+
+    def _drop(self, reference: Reference) -> None:
+        if reference.digest is not None:
+            images.delete_digest(self._connection, reference.name, reference.digest)
+        else:
+            images.delete_name(self._connection, str(reference))
+        self.untagged.append(reference.familiar)
+
+    def delete(self) -> None:
+        self._delete(self._image.id)
+
+    def delete_parents(self) -> None:
+        """Remove what the image was made from as far as nothing has it: no name, no container, no other image."""
+        parent = self._image.parent
+        while parent:
+            row = images.get(self._connection, parent)
+            if row is None or any(
+                (
+                    images.names(self._connection, parent),
+                    images.digests(self._connection, parent),
+                    images.has_children(self._connection, parent),
+                    containers.using_image(self._connection, parent),
+                )
+            ):
+                return
+            self._delete(parent)
+            parent = row.parent
+
+    def _delete(self, image_id: str) -> None:
+        connection = self._connection
+        chain_ids = images.chain_ids(connection, image_id)
+        sizes = {row.digest: row.size for row in images.blobs(connection, image_id)}
+        images.delete(connection, image_id)
+        unused = set(layers.unused(connection, chain_ids))
+        gone = [value for value in reversed(chain_ids) if value in unused]
+        for value in gone:
+            row = layers.get(connection, value)
+            self.freed += row.size if row else 0
+            layers.delete(connection, value)
+        self.layers += gone
+        self.deleted += [Digest(image_id), *(Digest(value) for value in gone)]
+        self._drop_blobs(images.unused_blobs(connection, list(sizes)), sizes)
+
+    def drop_manifests(self) -> None:
+        """The image stays; the manifests that no name of it has any more do not."""
+        sizes = {row.digest: row.size for row in images.blobs(self._connection, self._image.id)}
+        self._drop_blobs(manifests.drop_unnamed(self._connection, self._store.content, self._image.id), sizes)
+
+    def _drop_blobs(self, gone: list[str], sizes: dict[str, int]) -> None:
+        self.blobs += gone
+        self.freed += sum(sizes[digest] for digest in gone)
 
 
 def _named(image: Image, text: str) -> Reference | None:
@@ -122,53 +281,23 @@ def _is_single(names: list[images.NameRow], digests: list[images.DigestRow]) -> 
     return not names or names[0].name in repositories
 
 
-def _drop_name(connection: Connection, plan: _Plan, wanted: Reference) -> None:
-    if wanted.digest is not None:
-        _undigest(connection, plan, images.DigestRow(wanted.name, wanted.digest, plan.image.id))
-        return
-    _untag(connection, plan, wanted)
-    if any(row.name == wanted.name for row in images.names(connection, plan.image.id)):
-        return
-    for found in images.digests(connection, plan.image.id):
-        if found.name == wanted.name:
-            _undigest(connection, plan, found)
-
-
-def _untag(connection: Connection, plan: _Plan, reference: Reference) -> None:
-    images.delete_name(connection, str(reference))
-    plan.untagged.append(reference.familiar)
-
-
-def _undigest(connection: Connection, plan: _Plan, row: images.DigestRow) -> None:
-    images.delete_digest(connection, row.name, row.digest)
-    plan.untagged.append(Reference.parse(f"{row.name}@{row.digest}").familiar)
-
-
-def _conflict(image: Image, users: list[containers.ContainerRow], *, force: bool) -> errors.Error | None:
-    running = [row for row in users if row.state == containers.RUNNING]
+def _conflict(connection: Connection, image: Image, users: list[ContainerRow], *, force: bool) -> errors.Error | None:
+    """What stands against deleting an image, in docker's order."""
+    running = [row for row in users if row.state not in {containers.CREATED, containers.EXITED}]
+    short = image.id.short
+    if images.has_children(connection, image.id):
+        message = f"conflict: unable to delete {short} (cannot be forced) - image has dependent child images"
+        return errors.Error(errors.CONFLICT, message, hint="remove the images made from it first")
     if running:
         message = (
-            f"conflict: unable to delete {image.id.short} (cannot be forced) - image is being used by running"
-            f" container {running[0].id[:12]}"
+            f"conflict: unable to delete {short} (cannot be forced) - image is being used by running container"
+            f" {running[0].id[:12]}"
         )
         return errors.Error(errors.CONFLICT, message, hint="stop and remove the container first")
     if users and not force:
         message = (
-            f"conflict: unable to delete {image.id.short} (must be forced) - image is being used by stopped"
-            f" container {users[0].id[:12]}"
+            f"conflict: unable to delete {short} (must be forced) - image is being used by stopped container"
+            f" {users[0].id[:12]}"
         )
         return errors.Error(errors.CONFLICT, message, hint="remove the container first, or use --force")
     return None
-
-
-def _plan_deletion(connection: Connection, plan: _Plan) -> None:
-    lease.end_dead(connection)
-    image_id = plan.image.id
-    chain_ids = images.chain_ids(connection, image_id)
-    blobs = [row.digest for row in images.blobs(connection, image_id)]
-    images.delete(connection, image_id)
-    unused = set(layers.unused(connection, chain_ids))
-    plan.layers = [value for value in reversed(chain_ids) if value in unused]
-    for value in plan.layers:
-        layers.delete(connection, value)
-    plan.blobs = images.unused_blobs(connection, blobs)

@@ -255,7 +255,7 @@ class Tree:
             self._forget_below(child)
             atomic.remove_tree(parent, name)
             return
-        if stat.S_ISREG(info.st_mode) and info.st_nlink == 1:
+        if (stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)) and info.st_nlink == 1:
             self.size -= info.st_size
         os.unlink(name, dir_fd=parent)
         if stat.S_ISLNK(info.st_mode):

@@ -219,6 +219,8 @@ def _symlink(tree: Tree, entry: Entry, parent: int, child: bytes) -> None:
     except FileExistsError:
         tree.clear(parent, child, name)
         os.symlink(target, name, dir_fd=parent)
+    # Docker counts the texts of links too.
+    tree.size += len(target)
     if entry.uid or entry.gid or os.geteuid():
         os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
     if entry.xattrs:

@@ -2,58 +2,142 @@
 
 from __future__ import annotations
 
-from hezi.front.cli import refusals as why
-from hezi.front.cli.option import Option, Verb, refused
+from hezi.front.cli import values
+from hezi.front.cli.option import Option, Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hezi.engine.results import ImageSummary
     from hezi.front.cli.parser import Parsed
     from hezi.front.cli.session import Session
+    from hezi.front.cli.template.values import Record
 
 VERB = Verb(
     "[OPTIONS] [REPOSITORY[:TAG]]",
     "List images",
     options=(
-        Option("all", "bool", "Show all images; hezi keeps no intermediate ones, so this changes nothing", short="a"),
+        Option("all", "bool", "Show nameless images that others were made from, too", short="a"),
         Option("digests", "bool", "Show digests"),
+        Option("filter", "filter", "Show only those that pass (KEY=VALUE)", short="f", check=values.filter_text),
+        Option("format", help='Print by a Go template; "table TEMPLATE" and "json" too'),
         Option("no-trunc", "bool", "Show ids in full"),
         Option("quiet", "bool", "Show ids only", short="q"),
-        *refused(why.IMAGES, "filter:filter:f tree:bool"),
-        *refused(why.TEMPLATES, "format:string=table"),
+        Option("tree", "bool", "Show images with their names, platforms and what they take on the disk"),
     ),
     arguments=(0, 1),
 ).documented(
     ("images", "All images, newest first"),
     ("images --digests debian", "The tags of one repository, with the digests they were pulled by"),
+    ("images -f dangling=true", "Those whose tag has moved on to another image"),
+    ("images --format '{{.Repository}}:{{.Tag}} {{.Size}}'", "What you want to know, as you want it"),
     spellings=("image ls", "image list", "images"),
+    notes="Filters: before dangling label reference since until. REPOSITORY and reference may have * and ? in them.",
 )
+
+HEADERS = {
+    "ID": "IMAGE ID",
+    "Repository": "REPOSITORY",
+    "Tag": "TAG",
+    "Digest": "DIGEST",
+    "CreatedSince": "CREATED",
+    "CreatedAt": "CREATED AT",
+    "Size": "SIZE",
+    "Containers": "CONTAINERS",
+    "VirtualSize": "SIZE",
+    "SharedSize": "SHARED SIZE",
+    "UniqueSize": "UNIQUE SIZE",
+}
+_NONE = "<none>"
 
 
 def call(session: Session, parsed: Parsed) -> int:
-    """Print the table, or only ids."""
-    images = session.engine.images.list(parsed.args[0] if parsed.args else None)
-    full = parsed.flag("no-trunc")
-    if parsed.flag("quiet"):
-        for image in images:
-            print(_id(image, full=full))
-        return 0
-    from hezi.front.cli import columns
+    """Print the table, only ids, or what the template says."""
+    fmt = parsed.text("format") or ""
+    if parsed.flag("tree"):
+        from hezi.front.cli.verbs import images_tree
 
-    digests = parsed.flag("digests")
-    header = ("REPOSITORY", "TAG", *(("DIGEST",) if digests else ()), "IMAGE ID", "CREATED", "SIZE")
-    print(columns.table([header, *(_row(image, full=full, digests=digests) for image in images)]))
+        return images_tree.show(session, parsed)
+    rows = session.engine.images.list(
+        parsed.args[0] if parsed.args else None,
+        intermediate=parsed.flag("all"),
+        filters=parsed.texts("filter"),
+    )
+    full, digests = parsed.flag("no-trunc"), parsed.flag("digests")
+    if not (digests or "{{.Digest}}" in fmt):
+        rows = tuple([row for row in rows if not row.extra])
+    if fmt not in {"", "table"}:
+        _print_formatted(rows, fmt, full=full, digests=digests, quiet=parsed.flag("quiet"))
+    elif parsed.flag("quiet"):
+        for row in rows:
+            print(_id(row, full=full))
+    else:
+        _print_table(rows, full=full, digests=digests)
+        _hint(session, rows)
     return 0
 
 
-def _row(image: ImageSummary, *, full: bool, digests: bool) -> tuple[str, ...]:
+def _print_table(rows: tuple[ImageSummary, ...], *, full: bool, digests: bool) -> None:
     from hezi._util.clock import now_ns
     from hezi.front.cli import columns
 
-    digest = (image.digest or "<none>",) if digests else ()
-    created = f"{columns.age(now_ns() - image.created)} ago" if image.created else "N/A"
-    return (image.repository, image.tag, *digest, _id(image, full=full), created, columns.size(image.size))
+    now = now_ns()
+    lines: list[tuple[str, ...]] = [
+        ("REPOSITORY", "TAG", *(("DIGEST",) if digests else ()), "IMAGE ID", "CREATED", "SIZE")
+    ]
+    for row in rows:
+        age = f"{columns.age(now - row.created)} ago" if row.created else "N/A"
+        digest = (row.digest or _NONE,) if digests else ()
+        lines.append((row.repository, row.tag, *digest, _id(row, full=full), age, columns.size(row.size)))
+    print(columns.table(lines))
 
 
-def _id(image: ImageSummary, *, full: bool) -> str:
-    return image.image_id if full else image.image_id.partition(":")[2][:12]
+def _hint(session: Session, rows: tuple[ImageSummary, ...]) -> None:
+    """On a terminal, say what the lines with ``<none>`` are."""
+    import sys
+
+    dangling = sum(row.tag == _NONE for row in rows)
+    if dangling and sys.stdout.isatty():
+        which = "1 image has no tag: it" if dangling == 1 else f"{dangling} images have no tag: theirs"
+        session.notice(f"{which} has moved on to another image; '{session.program} image prune' removes such")
+
+
+def _print_formatted(rows: tuple[ImageSummary, ...], fmt: str, *, full: bool, digests: bool, quiet: bool) -> None:
+    from hezi.front.cli.template import formats
+
+    if fmt == "raw":
+        fmt = "image_id: {{.ID}}" if quiet else _raw(digests=digests)
+    wanted = digests or "{{.Digest}}" in fmt
+    print(formats.format_records(fmt, [_record(row, full=full, digests=wanted) for row in rows], HEADERS), end="")
+
+
+def _raw(*, digests: bool) -> str:
+    digest = "digest: {{.Digest}}\n" if digests else ""
+    return (
+        f"repository: {{{{.Repository}}}}\ntag: {{{{.Tag}}}}\n{digest}image_id: {{{{.ID}}}}\n"
+        "created_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n"
+    )
+
+
+def _record(row: ImageSummary, *, full: bool, digests: bool) -> Record:
+    from hezi._util.clock import now_ns
+    from hezi.front.cli import columns, times
+    from hezi.front.cli.template.values import Record
+
+    fields: dict[str, object] = {
+        "Containers": "N/A",
+        "CreatedAt": times.moment(row.created) if row.created else "N/A",
+        "CreatedSince": f"{columns.age(now_ns() - row.created)} ago" if row.created else "N/A",
+        "Digest": (row.digest if digests else "") or _NONE,
+        "ID": _id(row, full=full),
+        "Repository": row.repository,
+        "SharedSize": "N/A",
+        "Size": columns.size(row.size),
+        "Tag": row.tag,
+        "UniqueSize": "N/A",
+        "VirtualSize": columns.size(row.size, 4),
+    }
+    return Record(fields, {})
+
+
+def _id(row: ImageSummary, *, full: bool) -> str:
+    return row.image_id if full else row.image_id[7:19]

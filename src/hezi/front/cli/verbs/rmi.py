@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from hezi.errors import NOT_FOUND, Error
+from hezi.errors import INVALID, NOT_FOUND, Error
 from hezi.front.cli import errors
-from hezi.front.cli import refusals as why
-from hezi.front.cli.option import Option, Verb, refused
+from hezi.front.cli.option import Option, Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,12 +15,19 @@ VERB = Verb(
     "[OPTIONS] IMAGE [IMAGE...]",
     "Remove one or more images",
     options=(
-        Option("force", "bool", "Remove an image that has several names; a missing one is no failure", short="f"),
-        *refused(why.IMAGES, "no-prune:bool platform:strings"),
+        Option(
+            "force",
+            "bool",
+            "Remove an image that has several names, or that a stopped container has; a missing one is no failure",
+            short="f",
+        ),
+        Option("no-prune", "bool", "Keep nameless images that it was made from"),
+        Option("platform", "strings", "Remove it only if it is for this platform"),
     ),
     arguments=(1, None),
 ).documented(
     ("rmi busybox", "Remove the name busybox:latest, and the image if it was its last name"),
+    ("rmi 7904d7d70c23", "Remove an image with all its names, if they are one repository's"),
     spellings=("image rm", "image remove", "rmi"),
 )
 
@@ -30,9 +36,15 @@ def call(session: Session, parsed: Parsed) -> int:
     """Remove what can be removed, name what cannot; one failure does not stop the others."""
     code = 0
     force = parsed.flag("force")
+    platforms = parsed.texts("platform")
+    if len(platforms) > 1:
+        raise Error(INVALID, "multiple platforms are not supported: an image here is for one")
+    platform = platforms[0] if platforms else None
     for name in parsed.args:
         try:
-            removed = session.engine.images.remove(name, force=force)
+            removed = session.engine.images.remove(
+                name, force=force, parents=not parsed.flag("no-prune"), platform=platform
+            )
         except Error as error:
             errors.report(session.program, error)
             if not (force and error.kind == NOT_FOUND):

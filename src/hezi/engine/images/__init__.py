@@ -1,0 +1,1 @@
+"""What the image commands show and do."""

@@ -1,0 +1,68 @@
+"""``rmi`` and ``tag``."""
+
+from __future__ import annotations
+
+from hezi import errors
+from hezi.engine.images import inspect
+from hezi.engine.images.opening import opened
+from hezi.engine.results import RemovedImages
+from hezi.spec.reference import Reference
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from hezi.engine.paths import Paths
+    from hezi.store.model import Removed
+
+_ALGORITHMS = frozenset({"docker.io/library/sha256", "docker.io/library/sha512", "docker.io/library/sha384"})
+
+
+def remove(paths: Paths, name: str, *, force: bool, parents: bool = True, platform: str | None = None) -> RemovedImages:
+    """See :meth:`hezi.engine.engine.Images.remove`."""
+    from hezi.engine import recover
+    from hezi.store import removal
+
+    if not name.strip():
+        raise errors.Error(errors.INVALID, "image name cannot be blank")
+    with opened(paths) as store:
+        # A container of a killed run must not hold its image for ever.
+        recover.sweep(paths, store.database)
+        done = removal.remove(
+            store,
+            name,
+            force=force,
+            parents=parents,
+            check=lambda image: inspect.check_platform(image, name, platform),
+        )
+    return as_result(done)
+
+
+def as_result(done: Removed) -> RemovedImages:
+    """Return what the store has done as the engine's callers see it."""
+    return RemovedImages(done.untagged, tuple(str(digest) for digest in done.deleted), done.freed)
+
+
+def tag(paths: Paths, source: str, target: str) -> None:
+    """See :meth:`hezi.engine.engine.Images.tag`."""
+    reference = _target(target)
+    if not source:
+        _refuse(source, "invalid reference format")
+    with opened(paths) as store:
+        store.tag(store.resolve(source), reference)
+
+
+def _target(text: str) -> Reference:
+    try:
+        reference = Reference.parse(text)
+    except errors.Error as error:
+        _refuse(text, error.message)
+    if reference.digest is not None:
+        raise errors.Error(errors.INVALID, "refusing to create a tag with a digest reference")
+    if reference.name in _ALGORITHMS:
+        raise errors.Error(errors.INVALID, "refusing to create an ambiguous tag using digest algorithm as name")
+    return reference.with_default_tag()
+
+
+def _refuse(text: str, why: str) -> NoReturn:
+    raise errors.Error(errors.INVALID, f'"{text}" is not a valid repository/tag: {why}')
