@@ -21,10 +21,16 @@ from hezi.front.cli.option import Option, Verb  # noqa: E402
 def files() -> dict[str, str]:
     """Return path below the repository -> text, for everything that is generated."""
     made = {"docs/reference/cli.md": markdown(), "docs/man/hezi.1": overview_page()}
-    for path, verb in completions.verbs().items():
-        if " " not in path:
-            made[f"docs/man/hezi-{path}.1"] = verb_page(path, verb)
+    for path, verb in documented().items():
+        made[f"docs/man/hezi-{path.replace(' ', '-')}.1"] = verb_page(path, verb)
     return made
+
+
+def documented() -> dict[str, Verb]:
+    """Return path -> table of the commands that have a page: those of one word, and of two without such a spelling."""
+    short = {module for path, (module, _, _) in commands.BUILT.items() if " " not in path}
+    verbs = completions.verbs()
+    return {path: verb for path, verb in verbs.items() if " " not in path or commands.BUILT[path][0] not in short}
 
 
 def markdown() -> str:
@@ -35,10 +41,7 @@ def markdown() -> str:
         "Commands, flags, texts and exit codes are docker's. What hezi does not do is refused by name, never ignored.",
         f"```text\n{pages.overview('hezi')}\n```",
     ]
-    verbs = completions.verbs()
-    for path, verb in verbs.items():
-        if " " in path:
-            continue
+    for path, verb in documented().items():
         parts += [f"## hezi {path}", f"```text\n{pages.page('hezi', f'hezi {path}', verb)}\n```"]
         refused = [one for one in verb.options if one.refusal]
         if refused:
@@ -78,7 +81,10 @@ def overview_page() -> str:
 
 def verb_page(path: str, verb: Verb) -> str:
     """Return the man page of one command."""
-    parts = [_head(f"hezi-{path}", verb.summary), f".SH SYNOPSIS\n.B hezi {_roff(path)}\n{_roff(verb.use)}"]
+    parts = [
+        _head(f"hezi-{path.replace(' ', '-')}", verb.summary),
+        f".SH SYNOPSIS\n.B hezi {_roff(path)}\n{_roff(verb.use)}",
+    ]
     if verb.spellings:
         parts.append(
             ".SH ALIASES\n" + ", ".join(f".B hezi {_roff(one)}" for one in verb.spellings).replace(", ", "\n.br\n")

@@ -36,6 +36,7 @@ TOOLS = {
     "getfattr": "attr",
     "ip": "iproute2",
     "mmdebstrap": "mmdebstrap",
+    "newuidmap": "uidmap",
     "nft": "nftables",
     "openssl": "openssl",
     "podman": "podman",

@@ -58,6 +58,9 @@ BUILT = {
     "volume ls": ("volume_ls", "", "List volumes"),
     "volume prune": ("volume_prune", "", "Remove volumes that no container has"),
     "volume rm": ("volume_rm", "", "Remove volumes and all that is in them"),
+    "ns enter": ("ns_enter", "", "Run a program in the namespaces of another"),
+    "ns ls": ("ns_ls", "", "List namespaces, or the processes of one"),
+    "ns run": ("ns_run", "", "Run a program in new namespaces"),
     "system info": ("info", "", "Show what the machine offers and what hezi uses"),
 }
 
@@ -83,6 +86,7 @@ GROUPS = {
     "context": "Manage contexts",
     "manifest": "Manage image manifests",
     "network": "Manage networks",
+    "ns": "Look at namespaces, make and join them",
     "node": "Manage Swarm nodes",
     "plugin": "Manage plugins",
     "secret": "Manage Swarm secrets",

@@ -6,6 +6,7 @@ or not there. What was given is returned in its order, because with these progra
 
 from __future__ import annotations
 
+from hezi.errors import UNSUPPORTED, Error
 from hezi.front.cli.parser import HelpRequested
 
 TYPE_CHECKING = False
@@ -41,6 +42,7 @@ class Grammar:
 
         :raises Misused: a flag is unknown or ambiguous, lacks its value, or has one too many.
         :raises HelpRequested: ``--help`` or ``-h``.
+        :raises hezi.errors.Error: UNSUPPORTED for a flag that is refused, once nothing else is wrong.
         """
         given: Given = []
         plain: list[str] = []
@@ -57,7 +59,15 @@ class Grammar:
                 self._long(word, rest, given)
             else:
                 self._letters(word[1:], rest, given)
+        self._refuse(given)
         return given, plain + rest[::-1]
+
+    def _refuse(self, given: Given) -> None:
+        names = {name for name, _ in given}
+        for option in self.options:
+            if option.refusal is not None and option.name in names:
+                message = f"--{option.name} {option.refusal}"
+                raise Error(UNSUPPORTED, message)
 
     def _long(self, word: str, rest: list[str], given: Given) -> None:
         name, equals, value = word[2:].partition("=")
@@ -65,7 +75,7 @@ class Grammar:
         if option is None:
             raise HelpRequested
         if option.kind == "bool":
-            if equals:
+            if equals and option.refusal is None:
                 message = f"option '--{option.name}' doesn't allow an argument"
                 raise Misused(message)
             given.append((option.name, None))

@@ -3,4 +3,8 @@
 from __future__ import annotations
 
 # Name of the link -> the command it stands for. Its arguments are the other program's.
-NAMES: dict[str, str] = {}
+NAMES: dict[str, str] = {
+    "lsns": "ns ls",
+    "nsenter": "ns enter",
+    "unshare": "ns run",
+}

@@ -1,0 +1,89 @@
+"""hezi linked as unshare, nsenter and lsns does what they do: exit code, output and its order.
+
+Where hezi differs on purpose it is not in the cases: ``unshare -f`` of a program that dies of SIGKILL (exit code 1
+there, 137 here), ``unshare -r --setgroups deny`` (EPERM there), a signal by its number for ``--kill-child`` (refused
+there), ranges for root without a line in /etc/subuid (root needs none here).
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import cases_util_linux as cases
+from tests.conformance import util_linux
+from tests.support.harness import wait_until
+
+
+@pytest.fixture(scope="module")
+def programs() -> Iterator[Path]:
+    with util_linux.linked("unshare", "nsenter", "lsns") as directory:
+        yield directory
+
+
+@pytest.fixture(scope="module")
+def others() -> bool:
+    return util_linux.others_may_run_it()
+
+
+@pytest.fixture(scope="module")
+def sleepers() -> Iterator[dict[str, str]]:
+    """A process in namespaces of its own, and one as root of its own user namespace."""
+    lines = {
+        "Q": ["unshare", "-muinpCTf", "--kill-child", "--mount-proc", "sleep", "86411"],
+        "R": ["unshare", "-Ur", "sleep", "86412"],
+    }
+    started = {name: subprocess.Popen(argv, stdin=subprocess.DEVNULL) for name, argv in lines.items()}
+    try:
+        found = {}
+        for name, process in started.items():
+
+            def sleeping(pid: int = process.pid) -> list[int]:
+                pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+                return [one for one in pids if Path(f"/proc/{one}/cmdline").read_bytes().startswith(b"sleep\0")]
+
+            assert wait_until(sleeping, timeout=30)
+            found[name] = str(sleeping()[0])
+        yield found
+    finally:
+        for process in started.values():
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[int]:
+    with util_linux.world() as first:
+        yield first
+
+
+@pytest.mark.needs("root", "unshare", "setpriv")
+@pytest.mark.parametrize("line", cases.lines(cases.UNSHARE))
+def test_same_as_unshare(programs: Path, others: bool, line: str):
+    if line.startswith("setpriv") and not others:
+        pytest.skip("the interpreter is out of reach of other users")
+    assert not util_linux.differences(line, programs)
+
+
+@pytest.mark.needs("root", "unshare", "setpriv")
+@pytest.mark.parametrize("line", cases.lines(cases.NSENTER))
+def test_same_as_nsenter(programs: Path, sleepers: dict[str, str], others: bool, line: str):
+    if line.startswith("setpriv") and not others:
+        pytest.skip("the interpreter is out of reach of other users")
+    assert not util_linux.differences(line, programs, env=sleepers)
+
+
+@pytest.mark.needs("root", "unshare")
+@pytest.mark.parametrize("line", cases.lines(cases.LSNS))
+def test_same_as_lsns(programs: Path, world: int, line: str):
+    enter = ("nsenter", "-t", str(world), "-p", "-m", "--")
+    number = str(Path("/proc/self/ns/user").stat().st_ino)
+
+    def without_own_number(text: str) -> str:
+        return re.sub(r"\b2[0-9]{4}\b", "OTHER", text)
+
+    assert not util_linux.differences(line, programs, prefix=enter, env={"U": number}, normal=without_own_number)

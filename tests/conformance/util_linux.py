@@ -1,0 +1,144 @@
+"""The same command line given to a tool of util-linux and to hezi linked under the tool's name.
+
+A case is a shell line in which ``@lsns`` stands for either program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.harness import REPOSITORY, wait_until
+
+_PROGRAM = f"""#!{sys.executable} -IS
+import sys
+sys.path.insert(0, {str(REPOSITORY / "src")!r})
+from hezi.front.cli.main import main
+main()
+"""
+_ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "SHELL": "/bin/sh", "HOME": "/"}
+
+
+class Outcome(NamedTuple):
+    """What one of the two did; the words of an error are each one's own."""
+
+    code: int
+    stdout: str
+    complained: bool
+
+
+@contextlib.contextmanager
+def linked(*names: str) -> Iterator[Path]:
+    """Make programs of these names that are hezi, where every user finds them; give the directory."""
+    with tempfile.TemporaryDirectory(prefix="linked-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        for each in names:
+            program = directory / each
+            program.write_text(_PROGRAM)
+            program.chmod(0o755)
+        yield directory
+
+
+def others_may_run_it() -> bool:
+    """Whether a user who is not root reaches this interpreter and these sources."""
+    argv = ["setpriv", "--reuid", "65534", "--clear-groups", sys.executable, "-IS", "-c"]
+    argv.append(f"import sys; sys.path.insert(0, {str(REPOSITORY / 'src')!r}); import hezi.front.cli.main")
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+def _run(line: str, directory: str, prefix: tuple[str, ...], env: dict[str, str]) -> Outcome:
+    done = subprocess.run(
+        [*prefix, "/bin/bash", "-c", re.sub(r"@(?=[a-z])", f"{directory}/", line)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        env={**_ENV, **env},
+        cwd="/usr",
+        check=False,
+    )
+    # Programs have another path, and hezi's processes are python's.
+    text = done.stdout.decode(errors="backslashreplace").replace(f"{directory}/", "")
+    text = re.sub(r'/[^\s"\\]*python[0-9.]*( |\\x20)-IS( |\\x20)', "", text)
+    return Outcome(done.returncode, text, bool(done.stderr))
+
+
+def differences(
+    line: str,
+    directory: Path,
+    *,
+    prefix: tuple[str, ...] = (),
+    env: dict[str, str] | None = None,
+    normal: Callable[[str], str] = str,
+) -> str:
+    """Run a case with both, and say what differs; "" when nothing does."""
+    theirs = _run(line, "/usr/bin", prefix, env or {})
+    ours = _run(line, str(directory), prefix, env or {})
+    theirs, ours = (one._replace(stdout=normal(one.stdout)) for one in (theirs, ours))
+    # A failure without a word is nothing to imitate.
+    told = theirs.complained if theirs.complained or not theirs.code else ours.complained
+    if theirs._replace(complained=told) == ours:
+        return ""
+    return (
+        f"{line}\n-- util-linux: {theirs.code}\n{theirs.stdout}\n-- hezi: {ours.code}\n{ours.stdout}\n{theirs}\n{ours}"
+    )
+
+
+# --- a small world whose processes are known -------------------------------------------------------------------------
+
+_SLEEPERS = {
+    "86401": "unshare -Ur sleep 86401",
+    "86402": "unshare -Urpf sleep 86402",
+    "86403": "unshare -un sleep 86403",
+    "86404": "setpriv --reuid 65534 --clear-groups unshare -Ur unshare -Urpf sleep 86404",
+}
+# The numbers of processes that come later have five digits, whoever they are.
+_WORLD = f"""
+mount -t tmpfs t /mnt && touch /mnt/a /mnt/b "/mnt/c d" && unshare --uts=/mnt/a true
+mount --bind /mnt/a /mnt/b; mount --bind /mnt/a "/mnt/c d"
+{" ".join(f"{command} &" for command in _SLEEPERS.values())}
+exec sleep 86400
+"""
+
+
+@contextlib.contextmanager
+def world() -> Iterator[int]:
+    """Run a PID namespace with processes in namespaces of all kinds; give the number of its first process."""
+    argv = ["unshare", "-f", "--kill-child", "--mount-proc", "-p", "sh", "-c", _WORLD]
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, env=_ENV, cwd="/") as process:
+        try:
+            assert wait_until(lambda: len(_sleepers(process.pid)) == len(_SLEEPERS) + 1, timeout=30)
+            first = _sleepers(process.pid)["86400"]
+            command = ["nsenter", "-t", str(first), "-p", "-m", "sh", "-c", "echo 20000 > /proc/sys/kernel/ns_last_pid"]
+            subprocess.run(command, check=True)
+            yield first
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def _sleepers(ancestor: int) -> dict[str, int]:
+    """Return duration -> number of the sleeping descendants of a process."""
+    parents: dict[int, int] = {}
+    found: dict[str, int] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if words[0] == b"sleep":
+            found[words[1].decode()] = int(entry.name)
+
+    def below(pid: int) -> bool:
+        while pid in parents and pid != ancestor:
+            pid = parents[pid]
+        return pid == ancestor
+
+    return {duration: pid for duration, pid in found.items() if below(pid)}
