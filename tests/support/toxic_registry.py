@@ -74,6 +74,8 @@ class ToxicRegistry:
         self.rules: list[Rule] = []
         self.seen: list[Seen] = []
         self.hellos = 0
+        # For the next requests of a method: so many bytes of the body are read, then the connection is reset.
+        self.cut_bodies: list[tuple[str, int]] = []
         self.closing = threading.Event()
         registry = self
 
@@ -204,11 +206,22 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
         tls = isinstance(self.connection, ssl.SSLSocket)
-        seen = Seen(self.command, self.path, headers, self.rfile.read(length), tls)
+        cut = self._cut_at(length)
+        seen = Seen(self.command, self.path, headers, self.rfile.read(length if cut is None else cut), tls)
         self.owner.seen.append(seen)
-        self._send(self.owner.answer(seen))
+        reply = self.owner.answer(seen)
+        if cut is None:
+            self._send(reply)
+        else:
+            self._cut(reset=True)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _any
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _any
+
+    def _cut_at(self, length: int) -> int | None:
+        cuts = self.owner.cut_bodies
+        if cuts and cuts[0][0] == self.command and length > cuts[0][1]:
+            return cuts.pop(0)[1]
+        return None
 
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)

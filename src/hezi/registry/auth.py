@@ -93,7 +93,7 @@ class Authorizer:
         credential = self._credentials()
         realm = self._realm(challenge.parameters["realm"])
         fields = [(key, challenge.parameters[key]) for key in ("service",) if challenge.parameters.get(key)]
-        fields += [("scope", scope)] if scope else []
+        fields += [("scope", one) for one in scope.split(" ")] if scope else []
         started = self._transport.pace.monotonic()
         answer = self._transport.send(_token_request(realm, fields, credential))
         body = self._check(answer, realm)
@@ -114,7 +114,7 @@ class Authorizer:
         where = f"the token server {realm.origin.authority} of {self._policy.domain}"
         if answer.status in {400, 401, 403}:
             who = "anonymous access" if self.anonymous else "the credentials"
-            hint = f"log in: docker login {self._policy.domain} writes the file that hezi reads"
+            hint = f"log in: hezi login {self._policy.domain}"
             raise Error(UNAUTHORIZED, f"{where} refused {who} (HTTP status {answer.status})", hint=hint)
         raise Error(UNAVAILABLE, f"{where} gave no token (HTTP status {answer.status})")
 
@@ -123,7 +123,7 @@ def _token_request(realm: Url, fields: list[tuple[str, str]], credential: Creden
     """Ask with an identity token by POST (oauth2), with a password or nothing by GET."""
     if credential is not None and credential.identity_token is not None:
         secret = credential.identity_token.reveal()
-        form = [*fields, ("grant_type", "refresh_token"), ("client_id", _CLIENT_ID), ("refresh_token", secret)]
+        form = [*_joined(fields), ("grant_type", "refresh_token"), ("client_id", _CLIENT_ID), ("refresh_token", secret)]
         headers = (("Content-Type", "application/x-www-form-urlencoded"),)
         return Request("POST", realm, headers, None, urlencode(form).encode("ascii"))
     if credential is not None and credential.username:
@@ -132,6 +132,13 @@ def _token_request(realm: Url, fields: list[tuple[str, str]], credential: Creden
     joint = "&" if "?" in realm.target else "?"
     target = f"{realm.target}{joint}{query}" if query else realm.target
     return Request("GET", realm._replace(target=target), (), encode_basic(credential) if credential else None)
+
+
+def _joined(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """oauth2 has one field with all scopes (RFC 6749, 3.3), where a GET has one for each."""
+    scopes = [value for key, value in fields if key == "scope"]
+    others = [field for field in fields if field[0] != "scope"]
+    return [*others, ("scope", " ".join(scopes))] if scopes else others
 
 
 def read_body(answer: Answer, limit: int, transport: Transport, *, seconds: float = 120.0) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hezi import __version__
 from hezi.errors import CORRUPT, INVALID, UNAVAILABLE, Error
 from hezi.registry import push
+from hezi.registry import upload as uploads
 from hezi.registry.auth import read_body
 from hezi.registry.blob import BlobStream
 from hezi.registry.config import HostPolicy, host_policy
@@ -20,7 +21,9 @@ from hezi.spec.reference import is_path, is_tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hezi.registry.push import Readable
+    from collections.abc import Callable
+
+    from hezi.registry.upload import Readable
     from hezi.spec.image import Descriptor
 
 _USER_AGENT = f"hezi/{__version__}"
@@ -49,7 +52,7 @@ class RegistryClient:
     ) -> None:
         self.domain = domain
         policy = policy if policy is not None else host_policy(domain)
-        transport = Transport(connections or Connections(policy), user_agent=user_agent, pace=pace)
+        transport = Transport(connections or Connections(policy), user_agent=user_agent, pace=pace, rate=policy.rate)
         source = credentials if credentials is not None else DockerConfig()
         self._session = Session(policy, source, transport)
 
@@ -149,7 +152,27 @@ class RegistryClient:
 
     def push_blob(self, path: str, digest: Digest, size: int, reader: Readable) -> None:
         """Upload a blob of ``size`` bytes from ``reader``."""
-        push.push_blob(self._session, _checked_path(path), Digest.parse(digest), size, reader)
+        uploads.upload(self._session, uploads.Job(_checked_path(path), Digest.parse(digest), size, reader))
+
+    def bring_blob(
+        self,
+        path: str,
+        descriptor: Descriptor,
+        reader: Readable,
+        *,
+        mount_from: tuple[str, ...] = (),
+        progress: Callable[[int], None] | None = None,
+    ) -> tuple[str, str]:
+        """Have a blob in a repository, with as little traffic as may be.
+
+        :param mount_from: repositories of this registry that may have it.
+        :param progress: called with the bytes sent so far.
+        :return: ``exists``, ``mounted`` (with the repository it came from) or ``pushed``.
+        """
+        if push.has_blob(self._session, _checked_path(path), descriptor.digest, pushing=True):
+            return uploads.EXISTS, ""
+        job = uploads.Job(path, descriptor.digest, descriptor.size, reader, mount_from, progress)
+        return uploads.upload(self._session, job)
 
     def push_manifest(self, path: str, reference: str, media_type: str, raw: bytes) -> Digest:
         """Upload a manifest under a tag or its digest, and return its digest."""

@@ -5,6 +5,8 @@
     ca = "/etc/ssl/example-ca.pem"     # an authority to trust beside the system's
     cert = "/etc/ssl/client.pem"       # what to show a registry that asks for a client certificate
     key = "/etc/ssl/client.key"
+    chunk = 50000000                   # bytes to upload at once, where a proxy takes no more
+    rate = 10                          # requests in a second, at most
 
 TLS with the system's authorities is the rule. Plain HTTP is for registries named ``insecure`` here and for the
 loopback interface, from which nobody can listen in. A key or value that is not known is an error: a misspelt
@@ -26,7 +28,7 @@ DEFAULT_FILE = "/etc/hezi/registries.toml"
 DOCKER_CERTS = "/etc/docker/certs.d"
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_HOST = "registry-1.docker.io"
-_KEYS = {"insecure": bool, "ca": str, "cert": str, "key": str}
+_KEYS = {"insecure": bool, "ca": str, "cert": str, "key": str, "chunk": int, "rate": int}
 
 
 class HostPolicy(NamedTuple):
@@ -38,6 +40,8 @@ class HostPolicy(NamedTuple):
     :param loopback: on this machine: plain HTTP if it speaks no TLS.
     :param ca_files: authorities beside the system's.
     :param client_certificates: pairs of certificate and key file.
+    :param chunk: most bytes to upload in one request, 0 for no limit.
+    :param rate: most requests to send in a second, 0 for no limit.
     """
 
     domain: str
@@ -46,6 +50,8 @@ class HostPolicy(NamedTuple):
     loopback: bool = False
     ca_files: tuple[str, ...] = ()
     client_certificates: tuple[tuple[str, str], ...] = ()
+    chunk: int = 0
+    rate: int = 0
 
     @property
     def plain_allowed(self) -> bool:
@@ -78,7 +84,13 @@ def host_policy(domain: str, *, config: str | None = None, certs_d: str = DOCKER
         loopback=is_loopback(split_port(domain)[0]),
         ca_files=ca_files,
         client_certificates=pairs,
+        chunk=_number(settings.get("chunk")),
+        rate=_number(settings.get("rate")),
     )
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def is_loopback(host: str) -> bool:
@@ -135,8 +147,10 @@ def _check_table(path: str, name: str, table: object) -> dict[str, object]:
             hint = f'write [registry."HOST:PORT"], with the quotes; the keys are {", ".join(_KEYS)}'
             message = f"invalid configuration: registry '{name}' has an unknown key '{key}'"
             raise Error(INVALID, message, path=path, hint=hint)
-        if not isinstance(value, _KEYS[key]):
+        if type(value) is not _KEYS[key]:
             _refuse(path, f"'{key}' of registry '{name}' is not a {_KEYS[key].__name__}")
+        if isinstance(value, int) and value < 0:
+            _refuse(path, f"'{key}' of registry '{name}' is negative")
     return table
 
 

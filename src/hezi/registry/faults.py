@@ -61,8 +61,8 @@ def access_denied(subject: Subject, faults: tuple[Fault, ...] = ()) -> Error:
     message = f"{verb} access denied for {subject.repository}, repository does not exist or may require authorization"
     if faults and faults[0].message:
         message = f"{message}: {faults[0].message}"
-    login = "docker login" if subject.domain == "docker.io" else f"docker login {subject.domain}"
-    return Error(UNAUTHORIZED, message, hint=f"check the name; or log in: '{login}' writes the file that hezi reads")
+    login = "hezi login" if subject.domain == "docker.io" else f"hezi login {subject.domain}"
+    return Error(UNAUTHORIZED, message, hint=f"check the name; or log in: {login}")
 
 
 def _not_found(subject: Subject, codes: set[str], said: str) -> Error:

@@ -13,7 +13,7 @@ from hezi.spec.distribution import MAX_ERROR_BODY, parse_faults, parse_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from hezi.registry.config import HostPolicy
     from hezi.registry.credentials import CredentialSource
@@ -35,33 +35,48 @@ class Session:
         self._lock = threading.Lock()
         self._base: Url | None = None
 
+    @property
+    def chunk_bytes(self) -> int:
+        """The most that the registry, or a proxy before it, takes in one request; 0 for no limit."""
+        return self._policy.chunk
+
     def call(
         self,
         method: str,
         target: str | Url,
         subject: Subject,
         headers: tuple[tuple[str, str], ...] = (),
-        body: bytes | Iterable[bytes] | None = None,
+        body: bytes | Callable[[], Iterable[bytes]] | None = None,
+        *,
+        also: str = "",
+        retry: bool = True,
     ) -> Answer:
         """Send a request and answer the registry's challenges; a status other than 401 is the caller's to judge.
 
         :param target: a path on the registry, or a URL that the registry gave; only the registry itself is shown who
             we are.
+        :param body: a callable gives it anew for each try. What it gives may have arrived in part, so it is not sent
+            again after a broken connection: that is for the caller to sort out.
+        :param also: another repository that is to be read from.
+        :param retry: whether to try again what failed for the moment.
         :raises Error: UNAUTHORIZED, when there is nothing that the registry accepts.
         """
         base = self.base()
         url = target if isinstance(target, Url) else base._replace(target=target)
         scope = f"repository:{subject.path}:{'pull,push' if subject.thing == 'upload' else 'pull'}"
-        again = body is None or isinstance(body, bytes)
+        scope += f" repository:{also}:pull" if also else ""
         faults: tuple[Fault, ...] = ()
         for _ in range(_AUTH_ROUNDS):
             used = self._auth.header(scope) if url.origin == base.origin else None
-            answer = self.transport.send(Request(method, url, headers, used, body), retry=again)
+            content = body() if callable(body) else body
+            answer = self.transport.send(
+                Request(method, url, headers, used, content), retry=retry and not callable(body)
+            )
             if answer.status != 401 or answer.url.origin != base.origin:
                 return answer
             challenge = answer.header("WWW-Authenticate") or ""
             faults = parse_faults(_error_body(answer, self.transport))
-            if not again or not self._auth.respond(challenge, scope, used):
+            if not self._auth.respond(challenge, scope, used):
                 break
         raise access_denied(subject, faults)
 

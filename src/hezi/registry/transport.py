@@ -52,7 +52,7 @@ class Limits(NamedTuple):
 class Transport:
     """Sends requests on behalf of one registry; safe to share by threads."""
 
-    def __init__(self, connections: Connections, *, user_agent: str, pace: Pace | None = None) -> None:
+    def __init__(self, connections: Connections, *, user_agent: str, pace: Pace | None = None, rate: int = 0) -> None:
         self.connections = connections
         self.pace = pace or Pace()
         self.limits = Limits()
@@ -60,6 +60,8 @@ class Transport:
         self._reached: set[Origin] = set()
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
+        self._interval = 1.0 / rate if rate else 0.0
+        self._next = 0.0
 
     def send(self, request: Request, *, retry: bool = True) -> Answer:
         """Send a request, follow redirects, repeat what failed for the moment.
@@ -74,6 +76,7 @@ class Transport:
             attempt += 1
             last = not retry or attempt >= self.limits.tries
             self.check_cancelled()
+            self._wait_for_turn()
             try:
                 answer = self._follow(request)
             except ConnectionFault as fault:
@@ -116,6 +119,17 @@ class Transport:
     def close(self) -> None:
         """Close all connections that are not in use."""
         self.connections.close()
+
+    def _wait_for_turn(self) -> None:
+        """Keep to the rate, whatever the number of threads: each takes the next moment that is free."""
+        if not self._interval:
+            return
+        with self._lock:
+            now = self.pace.monotonic()
+            turn = max(now, self._next)
+            self._next = turn + self._interval
+        if turn > now:
+            self.pause(turn - now)
 
     def _worth_retrying(self, fault: ConnectionFault, origin: Origin) -> bool:
         with self._lock:

@@ -128,6 +128,17 @@ def parse_length(text: str | None) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
+def parse_uploaded(text: str | None) -> int | None:
+    """Read ``Range`` of an upload's status, ``0-N``, as the number of bytes that are there; None for anything unusual.
+
+    ``0-0`` is what registries say of an empty upload, though it would mean one byte.
+    """
+    first, dash, last = (text or "").strip().removeprefix("bytes=").partition("-")
+    if not dash or first != "0" or not (last.isascii() and last.isdigit() and len(last) < 20):
+        return None
+    return int(last) + 1 if int(last) else 0
+
+
 def next_link(header: str | None) -> str | None:
     """Return the target of ``rel="next"`` in a ``Link`` header (RFC 8288)."""
     for part in (header or "")[:_MAX_HEADER].split("<")[1:]:

@@ -60,7 +60,7 @@ def test_basic_without_credentials(full: ToxicRegistry) -> None:
     with client(full) as one, pytest.raises(Error) as caught:
         one.manifest("a/b", "latest")
     assert caught.value.kind == UNAUTHORIZED
-    assert f"docker login {full.host}" in str(caught.value.hint)
+    assert f"hezi login {full.host}" in str(caught.value.hint)
     assert len(full.paths()) == 1
 
 

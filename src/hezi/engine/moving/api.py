@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from hezi.engine.moving.results import LoadedImage
+    from hezi.engine.moving.results import LoadedImage, PushedImage
     from hezi.engine.paths import Paths
     from hezi.engine.results import ProgressCallback
 
@@ -77,3 +77,25 @@ class Moving:
 
         options = importing.ImportOptions(name, tuple(changes), message, platform)
         return importing.import_image(self._paths, source, options, progress)
+
+    def push(self, name: str, *, platform: str | None = None, progress: ProgressCallback | None = None) -> PushedImage:
+        """Bring an image into its registry; what is there already is not sent, an interrupted upload goes on.
+
+        An index that was loaded with all its images is pushed whole.
+
+        :param name: ``[REGISTRY[:PORT]/]NAME[:TAG]``, a name that the image has.
+        :param platform: only the image for this platform, where the store has several.
+        :param progress: called with :class:`hezi.engine.results.Progress`, from any thread but never twice at once.
+        :raises hezi.Error: there is no such name (``not-found``), unauthorized, unavailable, exhausted, ...
+        """
+        from hezi.engine.moving import push
+
+        return push.push(self._paths, name, platform=platform, progress=progress)
+
+    def push_all(
+        self, name: str, *, platform: str | None = None, progress: ProgressCallback | None = None
+    ) -> tuple[PushedImage, ...]:
+        """Bring all names of a repository into its registry (``push --all-tags``); otherwise as :meth:`push`."""
+        from hezi.engine.moving import push
+
+        return push.push_all(self._paths, name, platform=platform, progress=progress)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hezi.engine.results import Progress
 
 # Steps whose numbers change all the time: a line for each would drown a log.
-_COUNTING = frozenset({"Downloading", "Extracting"})
+_COUNTING = frozenset({"Downloading", "Extracting", "Loading layer", "Pushing"})
 _INTERVAL = 0.1
 _BAR_COLUMNS = 110  # docker draws the bar only above this width
 
