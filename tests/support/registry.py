@@ -131,7 +131,7 @@ def running(directory: Path, *, auth: bool = False, tls: bool = False) -> Iterat
 def push(layout: Path, name: str, registry: Registry, reference: str) -> str:
     """Copy image ``name`` of the OCI layout into ``registry`` with skopeo; return the full reference."""
     target = f"{registry.host}/{reference}"
-    argv = ["skopeo", "copy", "--quiet", "--all", "--insecure-policy"]
+    argv = ["skopeo", "copy", "--quiet", "--all", "--preserve-digests", "--insecure-policy"]
     if registry.auth:
         argv += ["--dest-creds", f"{USER}:{PASSWORD}"]
     argv += ["--dest-tls-verify=false", f"oci:{layout}:{name}", f"docker://{target}"]

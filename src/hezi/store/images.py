@@ -225,9 +225,6 @@ class ImageStore:
             images.set_name(connection, row)
         self.write_index()
 
-<<<<<<< HEAD
-    def remove(self, text: str, *, force: bool = False, parents: bool = True) -> Removed:
-=======
     def record_push(self, reference: Reference, image: Image, digest: Digest) -> None:
         """Record that a registry has an image, with the manifest of the name it was found by, under a digest.
 
@@ -242,8 +239,7 @@ class ImageStore:
             if named and (named.image_id, named.manifest_digest) == (image.id, image.manifest_digest):
                 images.set_name(connection, named._replace(digest=digest))
 
-    def remove(self, text: str, *, force: bool = False) -> Removed:
->>>>>>> b0226e0 (push: what is there is not sent, what another repository has is mounted, and an upload goes on where it broke)
+    def remove(self, text: str, *, force: bool = False, parents: bool = True) -> Removed:
         """Remove a name of an image, and the image with its last name; see :mod:`hezi.store.removal`."""
         from hezi.store import removal
 
