@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hezi.errors import CONFLICT, NOT_FOUND, Error
 
 TYPE_CHECKING = False
@@ -24,8 +26,10 @@ def pid_of(session: Session, name: str) -> int:
 
 def names(session: Session) -> dict[int, str]:
     """Return pid -> name of every container that runs; empty where there are none, or for who may not look."""
-    found = {}
+    found: dict[int, str] = {}
     try:
+        if not os.path.exists(session.engine.paths.database):
+            return found
         for row in session.engine.containers.list():
             try:
                 found[pid_of(session, row.id)] = row.name
@@ -35,3 +39,11 @@ def names(session: Session) -> dict[int, str]:
     except (Error, OSError):
         return {}
     return found
+
+
+def target(session: Session, text: str) -> int:
+    """Return the process that a number means, or the first one of the container of that name.
+
+    :raises Error: there is no such container, or it does not run.
+    """
+    return int(text) if text.isdigit() and int(text) else pid_of(session, text)

@@ -60,9 +60,14 @@ BUILT = {
     "volume ls": ("volume_ls", "", "List volumes"),
     "volume prune": ("volume_prune", "", "Remove volumes that no container has"),
     "volume rm": ("volume_rm", "", "Remove volumes and all that is in them"),
+    "ns diff": ("ns_diff", "", "Compare the namespaces of two containers or processes"),
     "ns enter": ("ns_enter", "", "Run a program in the namespaces of another"),
+    "ns keep": ("ns_keep", "", "Keep namespaces alive by files, without processes"),
     "ns ls": ("ns_ls", "", "List namespaces, or the processes of one"),
+    "ns release": ("ns_release", "", "Let go of namespaces that are kept by files"),
     "ns run": ("ns_run", "", "Run a program in new namespaces"),
+    "ns show": ("ns_show", "", "Show the faces of a container or process"),
+    "ns tree": ("ns_tree", "", "Draw the hierarchies of PID and user namespaces"),
     "system info": ("info", "", "Show what the machine offers and what hezi uses"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hezi.errors import INVALID, NOT_FOUND, Error
-from hezi.front.tools import table
+from hezi.front.tools import table, words
 from hezi.front.tools.table import Column, Line
 from hezi.linux import netnsid, nsobject, nsscan
 
@@ -244,12 +244,7 @@ class _Listing:
 
     def _user(self, uid: int) -> str:
         if uid not in self.users:
-            import pwd
-
-            try:
-                self.users[uid] = pwd.getpwuid(uid).pw_name
-            except KeyError:
-                self.users[uid] = str(uid)
+            self.users[uid] = words.user_name(uid)
         return self.users[uid]
 
     def _net_id(self, space: Space) -> str | None:

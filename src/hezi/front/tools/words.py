@@ -66,3 +66,13 @@ def signal_number(text: str) -> int:
         return int(signal.Signals[name if name.startswith("SIG") else f"SIG{name}"])
     except KeyError:
         wrong(f"unknown signal: {text}")
+
+
+def user_name(uid: int) -> str:
+    """Return a user's name, or the number for one without."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
