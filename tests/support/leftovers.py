@@ -47,9 +47,8 @@ def _mounts() -> frozenset[str]:
 
 
 def _cgroups() -> frozenset[str]:
-    found = set()
-    for top in Path("/sys/fs/cgroup").glob("**/*hezi*"):
-        found.update(str(path) for path in [top, *top.rglob("*")] if path.is_dir())
+    # Not by Path.glob, which fails when a directory goes away meanwhile; somebody else's containers end at any time.
+    found = {path for path, _, _ in os.walk("/sys/fs/cgroup") if "hezi" in path}
     # The parent of all containers stays: making it anew for each would race with the next.
     return frozenset(path for path in found if Path(path).name != "hezi")
 
