@@ -98,6 +98,13 @@ class Node(Group):
         with os.scandir(self.fd) as entries:
             return tuple(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
 
+    def mode(self, name: str) -> int:
+        """Permission bits of a file of the group.
+
+        :raises OSError: ENOENT.
+        """
+        return os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mode & 0o7777
+
     def child(self, name: str) -> Node:
         """Open a group right below.
 

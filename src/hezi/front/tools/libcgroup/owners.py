@@ -1,0 +1,99 @@
+"""Who owns a group's files and what may be done with them: ``-a -t -d -f -s`` of cgcreate and cgconfigparser."""
+
+from __future__ import annotations
+
+import os
+
+from hezi._util.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hezi.linux.cgroup.tree import Node
+
+
+class Rights(NamedTuple):
+    """-1 and None leave alone.
+
+    :ivar admin: owner and group of the directory and its files.
+    :ivar tasks: owner and group of the file by which tasks are moved in.
+    """
+
+    admin: tuple[int, int] = (-1, -1)
+    tasks: tuple[int, int] = (-1, -1)
+    directory_mode: int | None = None
+    file_mode: int | None = None
+    tasks_mode: int | None = None
+
+
+def parse_owner(text: str) -> tuple[int, int]:
+    """Read ``user:group``, each a name or a number; either may be left out.
+
+    :raises ValueError: with libcgroup's words.
+    """
+    user, _, group = text.partition(":")
+    return parse_user(user), parse_group(group)
+
+
+def parse_user(name: str) -> int:
+    """Return the number of a user, -1 for ""."""
+    if not name:
+        return -1
+    if name.isascii() and name.isdigit():
+        return int(name)
+    import pwd
+
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        message = f"can't find uid of user {name}."
+        raise ValueError(message) from None
+
+
+def parse_group(name: str) -> int:
+    """Return the number of a group of users, -1 for ""."""
+    if not name:
+        return -1
+    if name.isascii() and name.isdigit():
+        return int(name)
+    import grp
+
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        message = f"can't find gid of group {name}."
+        raise ValueError(message) from None
+
+
+def parse_mode(text: str) -> int:
+    """Read an octal mode.
+
+    :raises ValueError: it is none.
+    """
+    if not text or len(text) > 4 or set(text) - set("01234567"):
+        message = f"wrong mode format {text}"
+        raise ValueError(message)
+    return int(text, 8)
+
+
+def apply(node: Node, rights: Rights) -> None:
+    """Give a group its owners and modes.
+
+    Nobody gets more than the file's owner has: a file that cannot be written stays so for all.
+
+    :raises OSError: EPERM.
+    """
+    if rights.directory_mode is not None:
+        os.fchmod(node.fd, rights.directory_mode)
+    if rights.admin != (-1, -1):
+        os.fchown(node.fd, *rights.admin)
+    tasks = "tasks" if node.version == 1 else "cgroup.procs"
+    for name in node.files():
+        mode = node.mode(name)
+        wanted = rights.tasks_mode if name == tasks and rights.tasks_mode is not None else rights.file_mode
+        if wanted is not None:
+            owner = mode >> 6 & 7
+            os.chmod(name, wanted & (owner << 6 | owner << 3 | owner), dir_fd=node.fd)
+        if rights.admin != (-1, -1):
+            os.chown(name, *rights.admin, dir_fd=node.fd, follow_symlinks=False)
+    if rights.tasks != (-1, -1):
+        os.chown(tasks, *rights.tasks, dir_fd=node.fd, follow_symlinks=False)
