@@ -27,6 +27,8 @@ BUILT = {
     "logs": ("logs", "Commands", "Show what a container wrote"),
     "history": ("history", "Commands", "Show how an image was made, newest step first"),
     "tag": ("tag", "Commands", "Give an image one more name"),
+    "lssubsys": ("lssubsys", "Commands", "List the controllers of each hierarchy of control groups"),
+    "lscgroup": ("lscgroup", "Commands", "List control groups"),
     "completion": ("completion", "Commands", "Print the completion script for a shell"),
     "help": ("help", "Commands", "Show help for a command"),
     "container run": ("run", "", "Run a program in a new container"),

@@ -109,6 +109,9 @@ def _dispatch(session: Session, words: list[str]) -> int:
     linked_to = linked.NAMES.get(session.program)
     if linked_to is not None:
         return _call(session, commands.BUILT[linked_to][0], words)
+    if session.program in linked.TOOLS:
+        tool: Any = __import__(f"hezi.front.tools.{linked.TOOLS[session.program]}", fromlist=["main"])
+        return int(tool.main(session.program, words))
     try:
         parsed = parser.parse(words, GLOBAL_OPTIONS, interspersed=False)
     except parser.UsageError as error:

@@ -26,7 +26,7 @@ def main(program: str, words: list[str]) -> int:
         given, pids = getopt.parse(program, words, "g:12h", _LONG)
     except getopt.Misused as error:
         common.misused(program, str(error))
-        return common.BAD_ARGUMENTS
+        return 2
     if any(letter == "h" for letter, _ in given):
         common.out(USAGE.format(program))
         return 0

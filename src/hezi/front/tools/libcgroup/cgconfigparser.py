@@ -19,7 +19,7 @@ Read configuration files and do what they say.
   -f, --fperm=mode          mode of files
   -h, --help                this help
   -l, --load=FILE           a file
-  -L, --load-directory=DIR  all files of a directory whose names end in .conf
+  -L, --load-directory=DIR  all files of a directory
   -s, --tperm=mode          mode of the tasks file
   -t <tuid>:<tgid>          owner of the tasks file
 """
@@ -58,7 +58,8 @@ def main(program: str, words: list[str]) -> int:
 
 
 def _files(directory: str) -> list[str]:
-    return [f"{directory}/{name}" for name in sorted(os.listdir(directory)) if name.endswith(".conf")]
+    with os.scandir(directory) as entries:
+        return [entry.path for entry in entries if entry.is_file()]
 
 
 def _load(program: str, path: str, rights: Rights) -> int:

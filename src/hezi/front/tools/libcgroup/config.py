@@ -14,7 +14,7 @@ Words may stand in double quotes, over several lines too. A line that begins wit
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from hezi._util.record import NamedTuple
 from hezi.front.tools.libcgroup import cgset, common, owners
@@ -23,6 +23,7 @@ from hezi.linux.cgroup import mounting, tree
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hezi.front.tools.libcgroup.owners import Rights
+    from hezi.linux.cgroup.survey import Mounted, Survey
 
 _MAX_BYTES = 16 << 20
 _MARKS = "{}=;"
@@ -204,28 +205,42 @@ def read_file(path: str, rights: Rights) -> Config:
 def load(config: Config) -> None:
     """Mount what is not mounted there yet, make the groups and write the values.
 
-    :raises common.FailedError: something could not be done; what was done before stays.
+    :raises common.FailedError: something could not be done; the groups that this made are gone again.
     """
     _mount(config.mounts)
     found = common.take()
-    for group in config.groups:
-        places = [(name, found.carrying(name), pairs) for name, pairs in group.controllers]
-        for name, one, _ in places:
-            if one is None:
-                raise common.FailedError(common.NOT_MOUNTED)
-            path = common.clean(group.name)
-            if path == "/":
-                continue
-            listed = [name] if name in one.hierarchy.controllers else []
-            try:
-                with tree.make(one.hierarchy, path, controllers=listed, exist_ok=True) as node:
-                    owners.apply(node, group.rights)
-            except OSError as error:
-                raise common.FailedError(common.OTHER, os.strerror(error.errno or 0)) from None
-        for _, _, pairs in places:
-            for name, value in pairs:
-                for line in value.splitlines() if name.startswith("devices.") else [value]:
-                    cgset.write(found, group.name, name, line.strip())
+    with ExitStack() as undo:
+        for group in config.groups:
+            _make(found, group, undo)
+        undo.pop_all()
+
+
+def _make(found: Survey, group: Group, undo: ExitStack) -> None:
+    path = common.clean(group.name)
+    for name, _ in group.controllers:
+        one = found.carrying(name)
+        if one is None:
+            raise common.FailedError(common.NOT_MOUNTED)
+        if path == "/":
+            continue
+        listed = [name] if name in one.hierarchy.controllers else []
+        try:
+            there = os.path.isdir(one.hierarchy.mount_point + path)
+            with tree.make(one.hierarchy, path, controllers=listed, exist_ok=True) as node:
+                if not there:
+                    undo.callback(_remove, one, path)
+                owners.apply(node, group.rights)
+        except OSError as error:
+            raise common.FailedError(common.OTHER, os.strerror(error.errno or 0)) from None
+    for _, pairs in group.controllers:
+        for name, value in pairs:
+            for line in value.splitlines() if name.startswith("devices.") else [value]:
+                cgset.write(found, group.name, name, line.strip())
+
+
+def _remove(one: Mounted, path: str) -> None:
+    with suppress(OSError), common.open_group(one, path) as node:
+        node.remove()
 
 
 def _mount(mounts: list[tuple[str, str]]) -> None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class Rights(NamedTuple):
     """-1 and None leave alone.
 
-    :ivar admin: owner and group of the directory and its files.
-    :ivar tasks: owner and group of the file by which tasks are moved in.
+    :ivar admin: owner and group of the directory and its files but one:
+    :ivar tasks: those of the file by which tasks are moved in.
     """
 
     admin: tuple[int, int] = (-1, -1)
@@ -89,11 +89,10 @@ def apply(node: Node, rights: Rights) -> None:
     tasks = "tasks" if node.version == 1 else "cgroup.procs"
     for name in node.files():
         mode = node.mode(name)
-        wanted = rights.tasks_mode if name == tasks and rights.tasks_mode is not None else rights.file_mode
+        wanted = rights.tasks_mode if name == tasks else rights.file_mode
         if wanted is not None:
             owner = mode >> 6 & 7
             os.chmod(name, wanted & (owner << 6 | owner << 3 | owner), dir_fd=node.fd)
-        if rights.admin != (-1, -1):
-            os.chown(name, *rights.admin, dir_fd=node.fd, follow_symlinks=False)
-    if rights.tasks != (-1, -1):
-        os.chown(tasks, *rights.tasks, dir_fd=node.fd, follow_symlinks=False)
+        both = rights.tasks if name == tasks else rights.admin
+        if both != (-1, -1):
+            os.chown(name, *both, dir_fd=node.fd, follow_symlinks=False)
