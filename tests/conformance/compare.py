@@ -70,9 +70,24 @@ class Peer(NamedTuple):
     images: str
 
     def run(self, case: Case) -> Outcome:
-        words = [self._fill(word) for word in shlex.split(case.line)]
+        words = shlex.split(case.line)
+        done = self._execute(case)
+        stdout = self._normal(done.stdout)
+        if words[-1] == "env":
+            # The order in which docker gives several -e to the program changes from run to run.
+            stdout = "".join(sorted(stdout.splitlines(keepends=True)))
+        return Outcome(done.returncode, stdout, self._normal(done.stderr))
+
+    def run_raw(self, case: Case) -> Outcome:
+        """Run it and give what it wrote as it is."""
+        done = self._execute(case)
+        texts = (raw.decode(errors="backslashreplace") for raw in (done.stdout, done.stderr))
+        return Outcome(done.returncode, *texts)
+
+    def _execute(self, case: Case) -> subprocess.CompletedProcess[bytes]:
+        words = [self.fill(word) for word in shlex.split(case.line)]
         before = [] if case.plain else ["run", "--rm", "--network", "none"]
-        done = subprocess.run(
+        return subprocess.run(
             [*self.argv, *before, *words],
             input=case.stdin or b"",
             capture_output=True,
@@ -81,18 +96,14 @@ class Peer(NamedTuple):
             env=self.env,
             cwd=self.directory,
         )
-        stdout = self._normal(done.stdout)
-        if words[-1] == "env":
-            # The order in which docker gives several -e to the program changes from run to run.
-            stdout = "".join(sorted(stdout.splitlines(keepends=True)))
-        return Outcome(done.returncode, stdout, self._normal(done.stderr))
 
     def pull(self, name: str) -> None:
         """Have the image ``@name`` there, so that no case depends on which came first."""
         words = [*self.argv, "pull", "-q", f"{self.images}/{name}"]
         subprocess.run(words, capture_output=True, check=True, env=self.env)
 
-    def _fill(self, word: str) -> str:
+    def fill(self, word: str) -> str:
+        """Put in the names of images and the directory."""
         word = re.sub(r"(?<![^=,])@(?=[a-z])", f"{self.images}/", word)
         return word.replace("%d", str(self.directory))
 

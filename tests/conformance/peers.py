@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.conformance.compare import Peer
 from tests.support import dockerd, images, layout, registry
@@ -65,14 +66,22 @@ _FILES = {
 }
 
 
+class Engines(NamedTuple):
+    """docker and hezi, empty, and the registry that both pull from."""
+
+    docker: Peer
+    hezi: Peer
+    server: registry.Registry
+    directory: Path
+
+
 @contextlib.contextmanager
-def started(directory: Path) -> Iterator[tuple[Peer, Peer]]:
-    """Give docker and hezi, each with all images pulled and a directory of its own for ``%d``."""
+def running(directory: Path) -> Iterator[Engines]:
+    """Start a registry and docker; each engine has a directory of its own for ``%d``."""
     with (
         registry.running(directory / "registry") as server,
         dockerd.running(directory / "docker") as docker,
     ):
-        names = _push(directory / "layout", server)
         prefix = f"{server.host}/t"
         home = directory / "home"
         home.mkdir()
@@ -89,9 +98,15 @@ def started(directory: Path) -> Iterator[tuple[Peer, Peer]]:
         )
         for peer in pair:
             fill(peer)
-            for name in names:
-                peer.pull(name)
-        yield pair
+        yield Engines(*pair, server, directory)
+
+
+def provide(engines: Engines) -> tuple[Peer, Peer]:
+    """Have all images of the cases in both engines."""
+    for name in _push(engines.directory / "layout", engines.server):
+        for peer in engines[:2]:
+            peer.pull(name)
+    return engines.docker, engines.hezi
 
 
 def fill(peer: Peer) -> None:

@@ -18,9 +18,8 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory):
-    with peers.started(tmp_path_factory.mktemp("peers")) as pair:
-        yield pair
+def both(engines):
+    return peers.provide(engines)
 
 
 @pytest.mark.needs("root", "overlay", "docker:28", "docker-registry", "skopeo", "busybox", "mmdebstrap")

@@ -89,11 +89,14 @@ def write(
     config: dict[str, Any] | None = None,
     architecture: str = "amd64",
     manifest_extra: dict[str, Any] | None = None,
+    created: str = "2023-11-14T22:13:20Z",
+    history: list[dict[str, Any]] | None = None,
 ) -> Image:
     """Write (or add to) the OCI layout a single image called ``name``.
 
     :param layers: bottom first; entries, or an uncompressed tar made elsewhere.
     :param config: the ``config`` object of the image configuration (Cmd, Env, ...).
+    :param history: the steps, oldest first; by default one for each layer.
     """
     tars = [layer if isinstance(layer, bytes) else make_tar(layer) for layer in layers]
     descriptors = []
@@ -103,10 +106,10 @@ def write(
     document = {
         "architecture": architecture,
         "os": "linux",
-        "created": "2023-11-14T22:13:20Z",
+        "created": created,
         "config": config or {"Cmd": ["/bin/sh"], "Env": ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"]},
         "rootfs": {"type": "layers", "diff_ids": [digest(tar) for tar in tars]},
-        "history": [{"created": "2023-11-14T22:13:20Z", "created_by": "tests"} for _ in tars],
+        "history": history or [{"created": created, "created_by": "tests"} for _ in tars],
     }
     manifest = {
         "schemaVersion": 2,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hezi.engine.containers.api import Containers
-    from hezi.engine.images.diff import FileChange
+    from hezi.engine.disk_usage import Usage
     from hezi.engine.images.history import Step
     from hezi.engine.images.tree import Footprint, TreeLayer
     from hezi.engine.request import RunRequest
@@ -37,7 +37,10 @@ if TYPE_CHECKING:
         Version,
     )
     from hezi.engine.run import Running
+    from hezi.engine.system_prune import SystemPruned
     from hezi.engine.volumes import Volumes
+    from hezi.store.check import Report
+    from hezi.store.compare import FileChange
 
 
 class Engine:
@@ -304,6 +307,44 @@ class System:
         from hezi.engine import info
 
         return info.info(self._paths)
+
+    def df(self) -> Usage:
+        """Return what images, containers and volumes take on the disk."""
+        from hezi.engine import disk_usage
+
+        return disk_usage.usage(self._paths)
+
+    def check(self, *, repair: bool = False, tell: NoticeCallback | None = None) -> Report:
+        """Verify every blob, layer and row of the store; others may work on meanwhile.
+
+        :param repair: mend what can be mended, and collect what nothing needs.
+        :param tell: called with what is looked at next.
+        """
+        from hezi.engine.images.opening import opened
+        from hezi.store import check
+
+        with opened(self._paths) as store:
+            return check.check(store, repair=repair, tell=tell)
+
+    def prune(
+        self,
+        *,
+        all_images: bool = False,
+        volumes: bool = False,
+        filters: Sequence[str] = (),
+        notice: NoticeCallback | None = None,
+    ) -> SystemPruned:
+        """Remove containers that do not run, images that nobody needs, and what broken-off pulls have left.
+
+        :param all_images: all images that no container has, not only those without a tag.
+        :param volumes: anonymous volumes that no container has, too.
+        :param filters: ``until=...``, ``label=...``, ``label!=...``.
+        :param notice: told what could not be removed.
+        :raises hezi.Error: a filter is wrong (``invalid``).
+        """
+        from hezi.engine import system_prune
+
+        return system_prune.prune(self._paths, all_images=all_images, volumes=volumes, filters=filters, notice=notice)
 
     def version(self) -> Version:
         """Return the versions of hezi, Python and the kernel."""

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from hezi.engine.images.filters import Choice
     from hezi.engine.paths import Paths
     from hezi.engine.results import RemovedImages
-    from hezi.store.images import ImageStore
     from hezi.store.removal import Plan
+
+# A pull that was broken off may go on where it was.
+_DAY_S = 86400.0
 
 
 class PruneRequest(NamedTuple):
@@ -54,8 +56,11 @@ class PruneRequest(NamedTuple):
         return not (self.unused_for_ns is None and self.keep_last is None and self.max_size is None)
 
 
-def prune(paths: Paths, request: PruneRequest) -> PrunedImages:
-    """See :meth:`hezi.engine.engine.Images.prune`."""
+def prune(paths: Paths, request: PruneRequest, *, leftovers_s: float = _DAY_S) -> PrunedImages:
+    """See :meth:`hezi.engine.engine.Images.prune`.
+
+    :param leftovers_s: what broken-off pulls have left goes too when it is older than so many seconds.
+    """
     from hezi.engine import recover
     from hezi.store import gc, removal
 
@@ -66,14 +71,8 @@ def prune(paths: Paths, request: PruneRequest) -> PrunedImages:
     with opened(paths) as store:
         recover.sweep(paths, store.database)
         removal.transact(store, lambda plan: _work(plan, request, done), dry_run=request.dry_run)
-        left = _leftovers(store, request, gc.DAY_S)
+        left = 0 if request.dry_run else gc.collect(store, leftovers_s).freed
     return PrunedImages(tuple(done), sum(one.freed for one in done) + left)
-
-
-def _leftovers(store: ImageStore, request: PruneRequest, age_s: float) -> int:
-    from hezi.store import gc
-
-    return 0 if request.dry_run else gc.collect(store, age_s).freed
 
 
 def _work(plan: Plan, request: PruneRequest, done: list[RemovedImages]) -> None:

@@ -70,6 +70,9 @@ BUILT = {
     "ns run": ("ns_run", "", "Run a program in new namespaces"),
     "ns show": ("ns_show", "", "Show the faces of a container or process"),
     "ns tree": ("ns_tree", "", "Draw the hierarchies of PID and user namespaces"),
+    "system check": ("system_check", "", "Verify every blob, layer and row of the store, and repair it"),
+    "system df": ("system_df", "", "Show what images, containers and volumes take on the disk"),
+    "system prune": ("system_prune", "", "Remove all that nobody needs"),
     "system info": ("info", "", "Show what the machine offers and what hezi uses"),
 }
 
@@ -126,7 +129,6 @@ PLANNED = {
     },
     IMAGES: {
         "": "login logout search",
-        "system": "df prune",
         "manifest": "annotate create inspect push rm",
     },
     NETWORKS: {"network": "connect create disconnect inspect ls list prune rm remove"},

@@ -101,6 +101,9 @@ class SnapshotDriver(Protocol):
     def purge(self, name: str) -> None:
         """Free the space of a detached layer."""
 
+    def differs(self, chain_id: Digest, writer: LayerWriter) -> bytes | None:
+        """Return the first path at which a layer is not what the writer has unpacked and settled; None when it is."""
+
     def close(self) -> None:
         """Close the driver's descriptors."""
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hezi.image.tarlayer import TarReader
-    from hezi.store.snapshot.base import Rootfs
+    from hezi.store.snapshot.base import LayerWriter, Rootfs
     from hezi.store.tree import Tree
 
 DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -73,6 +73,10 @@ class OverlayWriter:
         except OSError as error:
             doing = "cannot fit the layer to the layers below"
             raise errors.from_os_error(doing, error) from error
+
+    def open_diff(self) -> int:
+        """Open the tree as it is by now; the descriptor is the caller's."""
+        return os.open("diff", DIR_FLAGS, dir_fd=self._fd)
 
     def sync(self) -> None:
         """Write everything to the disk: one syncfs, where fsync of each file would take minutes."""
@@ -212,6 +216,26 @@ class OverlayDriver:
             doing = f"cannot remove layer {chain_id.short}"
             raise errors.from_os_error(doing, error) from error
         return name
+
+    def differs(self, chain_id: Digest, writer: LayerWriter) -> bytes | None:
+        """Compare a layer with what a writer has unpacked."""
+        from hezi.store import compare
+
+        if not isinstance(writer, OverlayWriter):
+            raise TypeError(writer)
+        try:
+            old = self._open_diff(chain_id)
+            try:
+                new = writer.open_diff()
+                try:
+                    return next((change.path for change in compare.compare(old, new, marks=True)), None)
+                finally:
+                    os.close(new)
+            finally:
+                os.close(old)
+        except OSError as error:
+            doing = f"cannot read layer {chain_id.short}"
+            raise errors.from_os_error(doing, error) from error
 
     def purge(self, name: str) -> None:
         """Free the space of a detached layer."""

@@ -9,7 +9,7 @@ from hezi.front.cli.template.functions import FUNCTIONS, HEADER_FUNCTIONS
 from hezi.front.cli.template.gojson import encode, indent
 from hezi.front.cli.template.parser import parse
 from hezi.front.cli.template.table import tabulate
-from hezi.front.cli.template.values import Headers, Record
+from hezi.front.cli.template.values import Headers, Record, Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +48,18 @@ def check(fmt: str, record: Record) -> None:
     except TemplateError as error:
         prefix = f"failed to {error.phase} template"
         raise error.prefixed(prefix) from None
+
+
+def format_document(fmt: str, document: Mapping[str, object]) -> str:
+    """Return what a template makes of one whole document, as ``system df -v --format`` does: no line's end is added.
+
+    :raises TemplateError: "template parsing error: ...".
+    """
+    _, template = _prepare(fmt)
+    try:
+        return execute(template, Struct(document))
+    except TemplateError as error:
+        raise error.prefixed(PARSING) from None
 
 
 def _prepare(fmt: str) -> tuple[bool, Template]:

@@ -58,7 +58,7 @@ def call(session: Session, parsed: Parsed) -> int:
 
         return images_tree.show(session, parsed)
     rows = session.engine.images.list(
-        parsed.args[0] if parsed.args else None,
+        (parsed.args[0] or None) if parsed.args else None,
         intermediate=parsed.flag("all"),
         filters=parsed.texts("filter"),
     )

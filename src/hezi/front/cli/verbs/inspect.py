@@ -92,6 +92,8 @@ def _print(session: Session, fmt: str, documents: list[dict[str, Any]]) -> int:
     try:
         print(formats.format_inspect(fmt, documents), end="")
     except TemplateError as error:
+        if error.phase != "parse":
+            print()  # as docker: the line that was begun is ended
         errors.report(session.program, error)
         return _PARSING if error.phase == "parse" else _EXECUTING
     return 0

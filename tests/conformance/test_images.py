@@ -1,0 +1,36 @@
+"""Sessions about images, given to docker and to hezi line by line: exit codes and output must be equal."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance import image_peers
+from tests.conformance.cases_images import SESSIONS
+from tests.conformance.known_images import KNOWN
+
+
+@pytest.fixture(scope="module")
+def known(engines):
+    yield image_peers.provide(engines)
+    image_peers.empty(engines.docker)
+
+
+@pytest.mark.needs("root", "overlay", "docker:28", "docker-registry", "skopeo", "busybox")
+@pytest.mark.parametrize("name", SESSIONS)
+def test_same_as_docker(engines, known, name, tmp_path):
+    session = image_peers.Session(engines, known, tmp_path)
+    found = []
+    try:
+        for line in SESSIONS[name]:
+            differences = session.run(line).differences()
+            if differences and line not in KNOWN:
+                found.append("\n".join([f"$ {line}", *differences]))
+    finally:
+        session.close()
+    assert not found, "\n".join(found)
+
+
+def test_what_is_known_to_differ_is_tried():
+    lines = [line for lines in SESSIONS.values() for line in lines]
+    assert len(lines) >= 200
+    assert not KNOWN.keys() - set(lines)
