@@ -335,8 +335,12 @@ def test_a_read_only_bind_is_so_all_the_way_down(room, tmp_path):
 
     mount.mount("tmpfs", str(below), "tmpfs")
     try:
-        mounts = (*boxes.MOUNTS, rt.Mount("/data", "bind", str(tmp_path / "data"), ("rbind", "ro")))
+        mounts = (*boxes.MOUNTS, rt.Mount("/data", "bind", str(tmp_path / "data"), ("rbind", "rro")))
         assert "Read-only" in room.shell("touch /data/below/x", mounts=mounts).stderr
+        mounts = (*boxes.MOUNTS, rt.Mount("/data", "bind", str(tmp_path / "data"), ("rbind", "ro")))
+        result = room.shell("touch /data/below/x && touch /data/x", mounts=mounts)
+        assert "Read-only" in result.stderr
+        assert (below / "x").exists()
     finally:
         mount.umount2(str(below))
 

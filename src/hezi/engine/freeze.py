@@ -32,6 +32,8 @@ def freeze(request: RunRequest) -> RunRequest:
         changes["label_file"] = ()
     if any(text.startswith(".") for text in request.volume):
         changes["volume"] = tuple(_absolute_source(text) for text in request.volume)
+    if any("=." in text for text in request.mount):
+        changes["mount"] = tuple(map(_absolute_mount, request.mount))
     if any(text.startswith(_SECCOMP) for text in request.security_opt):
         changes["security_opt"] = tuple(_absolute_profile(text) for text in request.security_opt)
     return request._replace(**changes) if changes else request  # type: ignore[arg-type]  # only tuples of texts above
@@ -44,6 +46,17 @@ def _absolute_source(text: str) -> str:
     source, colon, rest = text.partition(":")
     relative = source in {".", ".."} or source.startswith(("./", "../"))
     return f"{os.getcwd()}/{source}{colon}{rest}" if relative else text
+
+
+def _absolute_mount(text: str) -> str:
+    from hezi.engine import parse_mount
+
+    parts = parse_mount.fields(text)
+    for number, part in enumerate(parts):
+        key, _, value = part.partition("=")
+        if key.lower() in {"source", "src"} and (value == "." or value.startswith("./")):
+            parts[number] = f"{key}={os.getcwd()}/{value}"
+    return parse_mount.joined(parts)
 
 
 def _absolute_profile(text: str) -> str:

@@ -1,4 +1,4 @@
-"""``-v``, ``--mount`` and ``--tmpfs``: text to :class:`MountAsk`, with docker's rules and docker's words.
+"""``-v``, ``--tmpfs`` and ``--volumes-from``: text to :class:`MountAsk`, with docker's rules and docker's words.
 
 Pure: nothing is opened or made here; whether a source exists is looked at when the mounts are prepared.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hezi import errors
 from hezi._util.record import NamedTuple
-from hezi._util.size import parse_bytes
+from hezi.engine import parse_idmap
 from hezi.volume.names import check_name
 
 PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
@@ -18,23 +18,30 @@ _TMPFS_FLAGS = frozenset(
     {
         *("ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "sync", "async", "dirsync", "mand", "nomand"),
         *("atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime"),
+        "defaults",
     }
 )
 _TMPFS_VALUES = frozenset({"size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol", "huge"})
-_TRUE = ("1", "t", "T", "true", "TRUE", "True")
-_FALSE = ("0", "f", "F", "false", "FALSE", "False")
+# What reaches the mounts below a recursive bind that is read-only.
+ALL_IF_POSSIBLE, TOP_ONLY, ALL = "", "top", "all"
 
 
 class MountAsk(NamedTuple):
     """A mount that the user or the image asked for.
 
-    :ivar type: ``bind``, ``volume`` or ``tmpfs``.
-    :ivar source: absolute host path, volume name, or empty for an anonymous volume.
+    :ivar type: ``bind``, ``volume``, ``tmpfs`` or ``image``.
+    :ivar source: absolute host path, volume name, image, or empty for an anonymous volume.
     :ivar make_source: a missing host directory is made (``-v``), or is an error (``--mount``).
     :ivar copy: a new volume is filled from the image's directory.
     :ivar recursive: mounts below a bind's source come along.
     :ivar options: of a tmpfs.
     :ivar origin: the option it came from, for ``--plan``.
+    :ivar mode: what followed the second colon of ``-v``, for inspect.
+    :ivar subpath: of a volume or image: what in it is mounted.
+    :ivar readonly_below: how far read-only reaches below a recursive bind: one of ALL_IF_POSSIBLE, TOP_ONLY, ALL.
+    :ivar driver_options: what a new volume is made of.
+    :ivar idmap: how owners are shown: :func:`hezi.engine.parse_idmap.parse_idmap`'s text, empty for as they are.
+    :ivar anonymous: a volume with a name that nobody chose: one of another container's.
     """
 
     type: str
@@ -48,6 +55,21 @@ class MountAsk(NamedTuple):
     options: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     origin: str = "-v"
+    mode: str = ""
+    subpath: str = ""
+    readonly_below: str = ALL_IF_POSSIBLE
+    driver_options: tuple[tuple[str, str], ...] = ()
+    idmap: str = ""
+    anonymous: bool = False
+
+
+class Words(NamedTuple):
+    """The words after the second colon of ``-v``."""
+
+    readonly: bool
+    propagation: str
+    nocopy: bool
+    idmap: str
 
 
 def clean_destination(kind: str, path: str) -> str:
@@ -109,25 +131,37 @@ def _host_path(source: str, cwd: str) -> str:
 
 
 def _volume_bind(text: str, source: str, destination: str, words: list[str]) -> MountAsk:
-    mode, propagation, _ = _modes(words, text)
-    if "nocopy" in words:
+    read = _words(words, text)
+    if read.nocopy:
         raise errors.Error(
             errors.INVALID, 'invalid mount config for type "bind": field VolumeOptions must not be specified'
         )
     target = clean_destination("bind", destination)
-    return MountAsk("bind", source, target, mode == "ro", propagation, make_source=True)
+    return MountAsk(
+        "bind",
+        source,
+        target,
+        read.readonly,
+        read.propagation,
+        make_source=True,
+        mode=",".join(words),
+        idmap=read.idmap,
+    )
 
 
 def _volume_named(source: str, destination: str, words: list[str], text: str) -> MountAsk:
-    mode, propagation, nocopy = _modes(words, text)
-    if propagation:
+    read = _words(words, text)
+    if read.propagation:
         raise errors.Error(
             errors.INVALID, 'invalid mount config for type "volume": field BindOptions must not be specified'
         )
-    return MountAsk("volume", source, clean_destination("volume", destination), mode == "ro", copy=not nocopy)
+    target = clean_destination("volume", destination)
+    # As docker shows it: a named volume is one that several may share.
+    mode = ",".join(words) or "z"
+    return MountAsk("volume", source, target, read.readonly, copy=not read.nocopy, mode=mode, idmap=read.idmap)
 
 
-def _modes(words: list[str], text: str) -> tuple[str, str, bool]:
+def _words(words: list[str], text: str) -> Words:
     """Sort the words after the second colon: each group may be given once."""
     groups: dict[str, str] = {}
     for word in words:
@@ -142,177 +176,51 @@ def _modes(words: list[str], text: str) -> tuple[str, str, bool]:
             group = "copy"
         elif word in {"consistent", "cached", "delegated"}:
             group = "consistency"
+        elif word == "idmap" or word.startswith("idmap="):
+            group = "idmap"
         else:
             raise errors.Error(errors.INVALID, f"invalid mode: {text.split(':', 2)[2]}")
         if group in groups:
             raise errors.Error(errors.INVALID, f"invalid mode: {text.split(':', 2)[2]}")
         groups[group] = word
-    return groups.get("mode", "rw"), groups.get("propagation", ""), "copy" in groups
+    idmap = parse_idmap.parse_idmap(groups["idmap"].partition("=")[2]) if "idmap" in groups else ""
+    return Words(groups.get("mode") == "ro", groups.get("propagation", ""), "copy" in groups, idmap)
 
 
-def parse_mount(text: str, cwd: str = "/") -> MountAsk:
-    """Read ``--mount type=...,source=...,target=...``.
+def dump(ask: MountAsk) -> str:
+    """Return a mount as text that :func:`load` reads: what is kept of a mount that was another container's."""
+    import json
 
-    :param cwd: directory that a source of ``.`` or ``./...`` means, as with docker.
-    """
-    try:
-        return _mount(_fields(text), cwd)
-    except errors.Error as error:
-        if error.kind != errors.INVALID or error.message.startswith(("invalid mount config", "create ")):
-            raise
-        raise errors.Error(errors.INVALID, f'invalid argument "{text}" for "--mount" flag: {error.message}') from None
+    pairs = zip(MountAsk._fields, ask, strict=True)
+    return json.dumps({name: value for name, value in pairs if value != MountAsk._field_defaults.get(name)})
 
 
-# option -> the mount type it belongs to
-_TYPED = {
-    "bind-propagation": "bind",
-    "bind-nonrecursive": "bind",
-    "bind-recursive": "bind",
-    "volume-nocopy": "volume",
-    "volume-label": "volume",
-    "volume-driver": "volume",
-    "volume-opt": "volume",
-    "volume-subpath": "volume",
-    "image-subpath": "image",
-    "tmpfs-size": "tmpfs",
-    "tmpfs-mode": "tmpfs",
-}
-_ALIASES = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
-_BARE = frozenset(("readonly", "volume-nocopy", "bind-nonrecursive"))
+def load(text: str) -> MountAsk:
+    """Return the mount that :func:`dump` wrote; fields of another version are left out."""
+    import json
+
+    found = {name: value for name, value in json.loads(text).items() if name in MountAsk._fields}
+    for name in ("labels", "driver_options"):
+        if name in found:
+            found[name] = tuple((key, value) for key, value in found[name])
+    if "options" in found:
+        found["options"] = tuple(found["options"])
+    return MountAsk(**found)
 
 
-def _mount(fields: list[str], cwd: str) -> MountAsk:
-    values: dict[str, str] = {}
-    labels: list[tuple[str, str]] = []
-    for field in fields:
-        key, equals, value = field.partition("=")
-        key = _ALIASES.get(key.lower(), key.lower())
-        if not equals:
-            if key not in _BARE:
-                raise errors.Error(errors.INVALID, f"invalid field '{field}' must be a key=value pair")
-            value = "true"
-        if key not in _TYPED and key not in {"type", "source", "target", "readonly", "consistency"}:
-            raise errors.Error(errors.INVALID, f"unexpected key '{key}' in '{field}'")
-        if key == "volume-label":
-            name, _, content = value.partition("=")
-            labels.append((name, content))
-        if key == "source" and (value == "." or value.startswith("./")):
-            value = _host_path(value, cwd)
-        values[key] = value
-    kind = values.get("type", "volume").lower()
-    _check_mount_keys(kind, values)
-    return _mount_of(kind, values, tuple(labels))
-
-
-def _check_mount_keys(kind: str, values: dict[str, str]) -> None:
-    if "target" not in values:
-        raise errors.Error(errors.INVALID, "target is required")
-    if kind in {"image", "cluster", "npipe"}:
-        raise errors.Error(errors.UNSUPPORTED, f"mount type {kind} is not built in hezi")
-    if kind not in {"bind", "volume", "tmpfs"}:
-        raise errors.Error(errors.INVALID, f'invalid mount config for type "{kind}": mount type unknown')
-    for key in values:
-        if key in _TYPED and _TYPED[key] != kind:
-            raise errors.Error(errors.INVALID, f"cannot mix '{_TYPED[key]}-*' options with mount type '{kind}'")
-    for key in ("volume-driver", "volume-opt", "volume-subpath"):
-        if key in values and (key, values[key]) != ("volume-driver", "local"):
-            raise errors.Error(errors.UNSUPPORTED, f"{key} comes with the volumes of a later release")
-
-
-def _mount_of(kind: str, values: dict[str, str], labels: tuple[tuple[str, str], ...]) -> MountAsk:
-    source = values.get("source", "")
-    readonly = _boolean("readonly", values.get("readonly", "false"))
-    if kind == "tmpfs":
-        if source:
-            raise errors.Error(
-                errors.INVALID, 'invalid mount config for type "tmpfs": field Source must not be specified'
-            )
-        target = clean_destination(kind, values["target"])
-        return MountAsk(kind, "", target, readonly, options=_tmpfs_values(values), origin="--mount")
-    if kind == "volume":
-        if source:
-            check_name(source)
-        target = clean_destination(kind, values["target"])
-        copy = not _boolean("volume-nocopy", values.get("volume-nocopy", "false"))
-        return MountAsk(kind, source, target, readonly, copy=copy, labels=labels, origin="--mount")
-    if not source:
-        raise errors.Error(errors.INVALID, 'invalid mount config for type "bind": field Source must not be empty')
-    if not source.startswith("/") or "\0" in source:
-        raise errors.Error(
-            errors.INVALID,
-            f"invalid mount config for type \"bind\": invalid mount path: '{source}' mount path must be absolute",
-        )
-    propagation = values.get("bind-propagation", "")
-    if propagation and propagation not in PROPAGATIONS:
-        raise errors.Error(
-            errors.INVALID, f'invalid mount config for type "bind": invalid propagation mode: {propagation}'
-        )
-    recursive = not _boolean("bind-nonrecursive", values.get("bind-nonrecursive", "false"))
-    mode = values.get("bind-recursive", "enabled")
-    if mode == "disabled":
-        recursive = False
-    elif mode in {"writable", "readonly"}:
-        raise errors.Error(errors.UNSUPPORTED, f"bind-recursive={mode} comes with the volumes of a later release")
-    elif mode != "enabled":
-        raise errors.Error(errors.INVALID, f"invalid value for bind-recursive: {mode}")
-    target = clean_destination(kind, values["target"])
-    return MountAsk(kind, source, target, readonly, propagation, recursive=recursive, origin="--mount")
-
-
-def _tmpfs_values(values: dict[str, str]) -> tuple[str, ...]:
-    options = []
-    if "tmpfs-size" in values:
-        try:
-            options.append(f"size={parse_bytes(values['tmpfs-size'])}")
-        except ValueError:
-            raise errors.Error(errors.INVALID, f"invalid value for tmpfs-size: {values['tmpfs-size']}") from None
-    if "tmpfs-mode" in values:
-        mode = values["tmpfs-mode"]
-        if not mode or not set(mode) <= set("01234567") or int(mode, 8) > 0o7777:
-            raise errors.Error(errors.INVALID, f"invalid value for tmpfs-mode: {mode}")
-        options.append(f"mode={mode}")
-    return tuple(options)
-
-
-def _boolean(key: str, value: str) -> bool:
-    if value in _TRUE:
-        return True
-    if value in _FALSE:
-        return False
-    raise errors.Error(errors.INVALID, f"invalid value for {key}: {value}")
-
-
-def _fields(text: str) -> list[str]:
-    """Split one CSV record: commas separate, a field that starts with a quote runs to the closing one."""
-    fields: list[str] = []
-    rest = text
-    while True:
-        if rest.startswith('"'):
-            field, rest = _quoted(rest, text)
-            if rest and not rest.startswith(","):
-                raise errors.Error(errors.INVALID, f"invalid quoting in '{text}'")
-            separator, rest = rest[:1], rest[1:]
-        else:
-            field, separator, rest = rest.partition(",")
-            if '"' in field:
-                raise errors.Error(errors.INVALID, f"invalid quoting in '{text}'")
-        fields.append(field)
-        if not separator:
-            return fields
-
-
-def _quoted(rest: str, text: str) -> tuple[str, str]:
-    field = ""
-    rest = rest[1:]
-    while True:
-        part, quote, rest = rest.partition('"')
-        field += part
-        if not quote:
-            raise errors.Error(errors.INVALID, f"invalid quoting in '{text}'")
-        if not rest.startswith('"'):
-            return field, rest
-        field += '"'
-        rest = rest[1:]
+def parse_volumes_from(text: str) -> tuple[str, bool]:
+    """Read ``--volumes-from CONTAINER[:ro|rw]`` to the container and whether all is to be read-only."""
+    if not text:
+        raise errors.Error(errors.INVALID, "volumes-from specification cannot be an empty string")
+    name, _, mode = text.partition(":")
+    words = mode.split(",") if mode else ["rw"]
+    # Docker takes the label words; what they change is a matter of the container they came from.
+    groups = ["mode" if word in {"ro", "rw"} else "label" if word in {"z", "Z"} else "" for word in words]
+    if "" in groups or len(set(groups)) < len(groups):
+        raise errors.Error(errors.INVALID, f"invalid mode: {mode}")
+    if not name:
+        raise errors.Error(errors.INVALID, 'invalid name or ID supplied: ""')
+    return name, "ro" in words
 
 
 def parse_tmpfs(text: str) -> MountAsk:
@@ -324,5 +232,6 @@ def parse_tmpfs(text: str) -> MountAsk:
     for word in words:
         key, equals, _ = word.partition("=")
         if key not in (_TMPFS_VALUES if equals else _TMPFS_FLAGS):
-            raise errors.Error(errors.INVALID, f'invalid tmpfs option ["{word}"]')
+            shown = " ".join(f'"{part}"' for part in word.split("=", 1))
+            raise errors.Error(errors.INVALID, f"invalid tmpfs option [{shown}]")
     return MountAsk("tmpfs", "", clean_destination("tmpfs", path), options=tuple(words), origin="--tmpfs")

@@ -66,6 +66,8 @@ def blueprint(case: Case, root_fd: int, paths: Paths, console_size: tuple[int, i
         files=f"{paths.containers}/{case.id}",
         volume_path=lambda name: _volume(paths, name),
         new_name=lambda: next(names),
+        is_new=lambda name: _is_new(paths, name),
+        layers=lambda image: _layers(paths, image),
     )
     nodes = devices.gather(case.draft.devices, privileged=case.request.privileged)
     made = runspec.build(case.request, case.config.config, account, case.host, case.draft, place, nodes)
@@ -79,6 +81,24 @@ def _volume(paths: Paths, name: str) -> str:
     from hezi.volume import catalog
 
     return catalog.source_of(paths.volumes, name)
+
+
+def _is_new(paths: Paths, name: str) -> bool:
+    from hezi.volume import catalog
+
+    return catalog.get(paths.volumes, name) is None
+
+
+def _layers(paths: Paths, image_id: str) -> tuple[str, ...]:
+    """Return where the layers of an image are, the topmost first.
+
+    :raises errors.Error: NOT_FOUND: it was removed.
+    """
+    from hezi.spec.digest import Digest
+    from hezi.store.images import ImageStore
+
+    with ImageStore(paths.root) as store:
+        return store.driver.lower(store.chain_ids(Digest(image_id)))
 
 
 def plan(made: Blueprint, case: Case, paths: Paths, layout: Layout, cgroup_paths: dict[str, str] | None) -> plans.Plan:
@@ -95,6 +115,7 @@ def plan(made: Blueprint, case: Case, paths: Paths, layout: Layout, cgroup_paths
         seccomp_flags=flags,
         init=case.request.init,
         hierarchies=view.hierarchies(layout, cgroup_paths),
+        extras=made.mounts.extras,
     )
     return plans.make(made.spec, options, made.origins)
 

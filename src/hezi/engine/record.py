@@ -53,6 +53,7 @@ class Details(NamedTuple):
     hostname: str = ""
     error: str = ""  # why the last start failed
     image_config: bool = False  # image.json beside upper: the image itself may go before the container
+    layers: tuple[str, ...] = ()  # what its root stands on, where container_layers has those of mounted images too
 
 
 def check_name(name: str) -> str:
@@ -85,6 +86,11 @@ class Record:
         self.name = name
         self.details = details
         self.directory = f"{paths.containers}/{container_id}"
+
+    @property
+    def database(self) -> Database:
+        """Where its row is."""
+        return self._database
 
     def create(self, image_id: str, image_name: str, chain_ids: Sequence[str], *, image_config: bytes = b"") -> None:
         """Add the row and make the directory.
@@ -190,11 +196,8 @@ class Record:
 
         :raises errors.Error: something cannot be removed; the row then still tells of it.
         """
-        if volumes and self.details.volumes:
-            from hezi.volume import local
-
-            for name in self.details.volumes:
-                local.remove(self._paths.volumes, name)
+        if volumes:
+            self._remove_volumes()
         try:
             parent = os.open(self._paths.containers, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
@@ -209,6 +212,14 @@ class Record:
         transaction = self._database.write if self.details.remove else self._database.removal
         with transaction() as connection:
             containers.delete(connection, self.id)
+
+    def _remove_volumes(self) -> None:
+        own, points = self.details.volumes, self.details.mounts
+        if not own and not any(point.get("Type") == "volume" for point in points):
+            return
+        from hezi.engine import volume_users
+
+        volume_users.drop_anonymous(self._paths.volumes, self._database, self.id, own, points)
 
 
 def refuse_taken(connection: Connection, name: str) -> None:
@@ -236,7 +247,7 @@ def decode(config: str) -> Details:
 
     found = json.loads(config)
     known = {name: found[name] for name in Details._fields if name in found}
-    for name in ("owner", "volumes", "args", "mounts"):
+    for name in ("owner", "volumes", "args", "mounts", "layers"):
         known[name] = tuple(known.get(name, ()))
     return Details(**known)
 

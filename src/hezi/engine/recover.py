@@ -13,7 +13,7 @@ from hezi import errors
 from hezi._util import clock
 from hezi._util.lock import FileLock
 from hezi.db import containers
-from hezi.engine import record
+from hezi.engine import record, volume_mounts
 from hezi.linux import pidfd
 
 TYPE_CHECKING = False
@@ -29,6 +29,7 @@ def sweep(paths: Paths, database: Database) -> int:
 
     A container that cannot be put right now is left for the next time.
     """
+    volume_mounts.release(paths, database)
     with database.read() as connection:
         rows = [containers.ContainerRow(*row) for row in connection.execute(_QUERY)]
     if not rows:

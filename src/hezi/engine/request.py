@@ -60,6 +60,7 @@ class RunRequest(NamedTuple):
     mount: tuple[str, ...] = ()  # --mount type=...,source=...,target=...
     tmpfs: tuple[str, ...] = ()  # DESTINATION[:OPTIONS]
     volumes_from: tuple[str, ...] = ()  # CONTAINER[:ro|rw]
+    inherited: tuple[str, ...] = ()  # what volumes_from came to, by the engine: parse_volume.dump()
     volume_driver: str | None = None
     shm_size: str | None = None
     device: tuple[str, ...] = ()  # HOST[:CONTAINER[:rwm]]

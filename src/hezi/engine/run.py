@@ -22,6 +22,7 @@ from hezi._util import ids
 from hezi.engine import (
     find_image,
     freeze,
+    inherit,
     mount_points,
     parse_limits,
     prepare,
@@ -186,7 +187,8 @@ def choose(paths: Paths, store: ImageStore, request: RunRequest, callbacks: Call
     image = find_image.find(paths, store, request, callbacks.progress)
     config = store.config(image.id)
     _check_platform(image, request, callbacks)
-    case = prepare.open_case(freeze.freeze(request), config, ids.new_id(), ids.new_id)
+    request = inherit.resolve(store, freeze.freeze(request))
+    case = prepare.open_case(request, config, ids.new_id(), ids.new_id)
     if case.draft.modes.notice:
         callbacks.tell(case.draft.modes.notice)
     return image, case
@@ -239,10 +241,16 @@ def make_record(paths: Paths, store: ImageStore, image: Image, case: prepare.Cas
         image_config=not request.remove,
     )
     name = record.check_name(request.name) if request.name else ""
-    container = record.Record(paths, store.database, case.id, name, details)
     layers = store.chain_ids(image.id)
+    more = inherit.layers(store, draft.mounts)
+    if more:
+        details = details._replace(layers=tuple(layers))
+    inherit.keep(paths.volumes, request)
+    container = record.Record(paths, store.database, case.id, name, details)
     try:
-        container.create(image.id, request.image, layers, image_config=b"" if request.remove else case.config.raw)
+        container.create(
+            image.id, request.image, (*layers, *more), image_config=b"" if request.remove else case.config.raw
+        )
     except BaseException:
         with suppress(errors.Error):
             container.remove()
@@ -362,7 +370,8 @@ def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[
     with ExitStack() as stack:
         store = _open_store(paths, stack)
         image = find_image.find(paths, store, request, callbacks.progress)
-        case = prepare.open_case(freeze.freeze(request), store.config(image.id), ids.new_id(), ids.new_id)
+        request = inherit.resolve(store, freeze.freeze(request))
+        case = prepare.open_case(request, store.config(image.id), ids.new_id(), ids.new_id)
         root_fd = store.driver.mount(Rootfs(store.chain_ids(image.id), readonly=True))
         stack.callback(os.close, root_fd)
         made = prepare.blueprint(case, root_fd, paths, None)

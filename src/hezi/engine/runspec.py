@@ -27,7 +27,7 @@ from hezi.spec import runtime as rt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from hezi.engine.accounts import Account
     from hezi.engine.facts import HostFacts
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hezi.engine.request import RunRequest
     from hezi.spec.image import ContainerConfig
 
+Place = runspec_mounts.Place
 _HOSTNAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 _MAX_HOSTNAME = 64  # bytes, uname(2)
 
@@ -58,15 +59,6 @@ class Draft(NamedTuple):
     stop_signal: int
     labels: tuple[tuple[str, str], ...]
     shm_size: int
-
-
-class Place(NamedTuple):
-    """Where the container is: what the engine has chosen for it."""
-
-    id: str
-    files: str
-    volume_path: Callable[[str], str]
-    new_name: Callable[[], str]
 
 
 class Blueprint(NamedTuple):
@@ -147,9 +139,7 @@ def build(
         decided.mounts,
         decided.modes,
         shm_size=decided.shm_size,
-        files=place.files,
-        volume_path=place.volume_path,
-        new_name=place.new_name,
+        place=place,
     )
     spec = rt.Spec(
         process=_process(request, image, account, facts, decided, origins),

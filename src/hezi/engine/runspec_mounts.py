@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hezi import errors
 from hezi._util.record import NamedTuple
-from hezi.engine import defaults, parse_volume
+from hezi.engine import defaults, parse_mount, parse_volume
+from hezi.runtime.plan_mounts import Extra
 from hezi.spec import runtime as rt
+from hezi.volume import options as volume_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +31,31 @@ _PROC_ALLOWED = frozenset(
 NETWORK_FILES = ("resolv.conf", "hostname", "hosts")
 
 
+class Place(NamedTuple):
+    """Where the container is: what the engine has chosen for it.
+
+    :ivar files: directory that holds resolv.conf, hostname and hosts.
+    :ivar volume_path: name of a volume -> what is mounted for it.
+    :ivar new_name: makes the name of an anonymous volume.
+    :ivar is_new: whether there is no volume of that name yet.
+    :ivar layers: id of an image -> the directories of its layers, the topmost first.
+    """
+
+    id: str
+    files: str
+    volume_path: Callable[[str], str]
+    new_name: Callable[[], str]
+    is_new: Callable[[str], bool] = lambda _: True
+    layers: Callable[[str], tuple[str, ...]] = lambda _: ("/", "/")
+
+
 class VolumeUse(NamedTuple):
     """A volume that must exist before the mounts are made.
 
     :ivar anonymous: it has no name of the user's and goes with the container.
     :ivar copy: when it is empty, it is filled from the image's ``destination``.
+    :ivar options: of the driver, for a new one.
+    :ivar kept: another container may have it, although it is anonymous.
     """
 
     name: str
@@ -41,16 +63,22 @@ class VolumeUse(NamedTuple):
     anonymous: bool
     copy: bool
     labels: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    kept: bool = False
 
 
 class Mounts(NamedTuple):
-    """All mounts in the order in which they are made, and what must exist before."""
+    """All mounts in the order in which they are made, and what must exist before.
+
+    :ivar extras: what the specification cannot say of a mount, by its destination.
+    """
 
     mounts: tuple[rt.Mount, ...]
     volumes: tuple[VolumeUse, ...]
     make_directories: tuple[str, ...]
     must_exist: tuple[str, ...]
     origins: dict[str, str]
+    extras: dict[str, Extra]
 
 
 def gather(request: RunRequest, image: ContainerConfig, facts: HostFacts) -> list[MountAsk]:
@@ -62,14 +90,19 @@ def gather(request: RunRequest, image: ContainerConfig, facts: HostFacts) -> lis
     tmpfs = {ask.destination: ask for ask in map(parse_volume.parse_tmpfs, request.tmpfs)}
     asks = [
         *(parse_volume.parse_volume(text, facts.cwd) for text in dict.fromkeys(request.volume)),
-        *(parse_volume.parse_mount(text, facts.cwd) for text in request.mount),
+        *(parse_mount.parse_mount(text, facts.cwd) for text in request.mount),
         *tmpfs.values(),
     ]
+    _check_driver(request, asks)
     taken: set[str] = set()
     for ask in asks:
         if ask.destination in taken:
             raise errors.Error(errors.INVALID, f"duplicate mount point: {ask.destination}")
         taken.add(ask.destination)
+    # What is asked for here goes before what another container had there; of several of those the last one counts.
+    inherited = {ask.destination: ask for ask in map(parse_volume.load, request.inherited)}
+    asks += (ask for ask in inherited.values() if ask.destination not in taken)
+    taken |= inherited.keys()
     for path in image.volumes:
         ask = parse_volume.MountAsk("volume", "", parse_volume.clean_destination("volume", path), origin="image")
         if ask.destination not in taken:
@@ -80,6 +113,16 @@ def gather(request: RunRequest, image: ContainerConfig, facts: HostFacts) -> lis
     if "selinux" in facts.lsms and any(_wants_label(text) for text in request.volume):
         raise errors.Error(errors.UNSUPPORTED, "-v with z or Z: hezi does not set SELinux labels yet")
     return asks
+
+
+def _check_driver(request: RunRequest, asks: Iterable[MountAsk]) -> None:
+    """``--volume-driver`` is about the volumes of ``-v``."""
+    driver = request.volume_driver
+    if driver in {None, "", "local"}:
+        return
+    for ask in asks:
+        if ask.type == "volume" and ask.origin == "-v":
+            raise parse_mount.no_driver(ask.source, driver or "")
 
 
 def _wants_label(text: str) -> bool:
@@ -102,32 +145,33 @@ def build(
     modes: Modes,
     *,
     shm_size: int,
-    files: str,
-    volume_path: Callable[[str], str],
-    new_name: Callable[[], str],
+    place: Place,
 ) -> Mounts:
-    """Return the container's mounts.
-
-    :param files: directory that holds resolv.conf, hostname and hosts.
-    :param volume_path: name of a volume -> its data directory.
-    :param new_name: makes the name of an anonymous volume.
-    """
+    """Return the container's mounts."""
     asks = sorted(asks, key=lambda ask: ask.destination.count("/"))
     taken = {ask.destination for ask in asks}
-    own = [*defaults.mounts(request.privileged, shm_size=shm_size), *_file_mounts(files, readonly=request.read_only)]
+    own = [
+        *defaults.mounts(request.privileged, shm_size=shm_size),
+        *_file_mounts(place.files, readonly=request.read_only),
+    ]
     mounts = [mount for mount in _for_modes(own, modes) if mount.destination not in taken]
     origins = {mount.destination: "default" for mount in mounts}
     volumes: list[VolumeUse] = []
+    extras: dict[str, Extra] = {}
     for ask in asks:
         origins[ask.destination] = "image" if ask.origin == "image" else f"flag {ask.origin}"
         if ask.type == "tmpfs":
             mounts.append(_tmpfs(ask))
             continue
+        if ask.subpath or ask.idmap:
+            extras[ask.destination] = Extra(ask.subpath, ask.idmap)
+        if ask.type == "image":
+            lower = ":".join(place.layers(ask.source))
+            mounts.append(rt.Mount(ask.destination, "overlay", "overlay", (f"lowerdir={lower}", "ro")))
+            continue
         source = ask.source
         if ask.type == "volume":
-            name = source or new_name()
-            volumes.append(VolumeUse(name, ask.destination, not source, ask.copy, ask.labels))
-            source = volume_path(name)
+            source = _use_volume(ask, place, volumes)
         mounts.append(_bind(ask, source))
     binds = [ask for ask in asks if ask.type == "bind"]
     return Mounts(
@@ -136,7 +180,22 @@ def build(
         tuple(ask.source for ask in binds if ask.make_source),
         tuple(ask.source for ask in binds if not ask.make_source),
         origins,
+        extras,
     )
+
+
+def _use_volume(ask: MountAsk, place: Place, volumes: list[VolumeUse]) -> str:
+    """Note that a volume is needed; gives what is mounted for it."""
+    name = ask.source or place.new_name()
+    if ask.driver_options:
+        volume_options.check(name, dict(ask.driver_options))
+    options = ask.driver_options
+    anonymous = ask.anonymous or not ask.source
+    volumes.append(VolumeUse(name, ask.destination, anonymous, ask.copy, ask.labels, options, kept=ask.anonymous))
+    path = place.volume_path(name)
+    if ask.driver_options and place.is_new(name):
+        return volume_options.read(dict(ask.driver_options)).directory or path
+    return path
 
 
 def _for_modes(mounts: Iterable[rt.Mount], modes: Modes) -> Iterable[rt.Mount]:
@@ -157,7 +216,8 @@ def _file_mounts(files: str, *, readonly: bool) -> list[rt.Mount]:
 def _bind(ask: MountAsk, source: str) -> rt.Mount:
     options = ["rbind" if ask.recursive else "bind", ask.propagation or "rprivate"]
     if ask.readonly:
-        options.append("ro")
+        below = ask.recursive and ask.readonly_below != parse_volume.TOP_ONLY
+        options.append("rro" if below else "ro")
     return rt.Mount(ask.destination, "bind", source, tuple(options))
 
 

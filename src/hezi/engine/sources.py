@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 
 from hezi import errors
+from hezi.engine import parse_volume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hezi.engine.paths import Paths
+    from hezi.engine.prepare import Case
     from hezi.engine.record import Record
     from hezi.engine.runspec import Blueprint
+    from hezi.engine.runspec_mounts import VolumeUse
 
 
 def prepare(paths: Paths, container: Record, made: Blueprint, root_fd: int) -> None:
@@ -31,18 +34,61 @@ def prepare(paths: Paths, container: Record, made: Blueprint, root_fd: int) -> N
     for source in mounts.make_directories:
         _make_host_directory(source)
     _check_propagation(made)
-    if mounts.volumes:
-        from hezi.volume import catalog, copyup, local
-
-        for use in mounts.volumes:
-            volume = local.ensure(paths.volumes, use.name, anonymous=use.anonymous, labels=use.labels)
-            if use.copy:
-                # Its own directory, or the one of the host that it stands for.
-                copyup.copy_up(root_fd, use.destination, catalog.source_of(paths.volumes, volume.name))
+    _check_kernel(made)
+    for use in mounts.volumes:
+        _prepare_volume(paths, container, use, root_fd)
     if not container.details.remove:
         from hezi.spec import runtime as rt
 
         container.write_config(rt.to_json(made.spec))
+
+
+def make_volumes(paths: Paths, case: Case) -> None:
+    """Make the volumes of a container that is not started yet; they are filled when it is.
+
+    :raises errors.Error: one cannot be made.
+    """
+    from hezi.volume import local
+
+    spare = iter(case.volumes)
+    for ask in sorted(case.draft.mounts, key=lambda ask: ask.destination.count("/")):
+        if ask.type == "volume":
+            name = ask.source or next(spare)
+            anonymous = ask.anonymous or not ask.source
+            local.ensure(paths.volumes, name, anonymous=anonymous, labels=ask.labels, options=ask.driver_options)
+            if ask.anonymous:
+                local.keep(paths.volumes, name)
+
+
+def _prepare_volume(paths: Paths, container: Record, use: VolumeUse, root_fd: int) -> None:
+    from hezi.volume import catalog, copyup, local
+
+    made = local.ensure(paths.volumes, use.name, anonymous=use.anonymous, labels=use.labels, options=use.options)
+    if use.kept:
+        local.keep(paths.volumes, use.name)
+    if not use.copy and not use.options and not local.has_options(paths.volumes, use.name):
+        return
+    volume = catalog.get(paths.volumes, made.name)
+    if volume is None:
+        raise errors.Error(errors.CONFLICT, f"volume {use.name} was removed while the container was made")
+    if volume.wanted.fstype:
+        from hezi.engine import volume_mounts
+
+        volume_mounts.attach(paths, container.database, volume, container.id)
+    if use.copy:
+        # Its own directory, or the one of the host that it stands for.
+        copyup.copy_up(root_fd, use.destination, volume.source)
+
+
+def _check_kernel(made: Blueprint) -> None:
+    """Refuse what would silently be less than was asked for on an older kernel."""
+    if not any(ask.readonly_below == parse_volume.ALL for ask in made.draft.mounts):
+        return
+    from hezi.linux import features
+
+    if not features.probe("mount_setattr").present:
+        text = "bind-recursive=readonly needs mount_setattr(2), which this kernel does not have (Linux 5.12)"
+        raise errors.Error(errors.UNSUPPORTED, text)
 
 
 def _make_host_directory(path: str) -> None:

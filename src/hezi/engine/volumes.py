@@ -8,13 +8,15 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 
 from hezi import errors
 from hezi._util import ids
 from hezi._util.record import NamedTuple
+from hezi.engine import volume_mounts
+from hezi.engine import volume_users as users
 from hezi.volume import catalog, local
+from hezi.volume import options as volume_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,16 +27,12 @@ if TYPE_CHECKING:
     from hezi.engine.paths import Paths
     from hezi.volume.catalog import Details
 
-    Holders = dict[str, list[str]]
     Volume = Details
 
 DRIVER = "local"
 ANONYMOUS = "com.docker.volume.anonymous"
 LIST_KEYS = ("dangling", "driver", "label", "name")
 PRUNE_KEYS = ("all", "label", "label!")
-_OPTIONS = ("device", "o", "size", "type")
-# "rw" is what a bind is anyway.
-_BINDS = ({"bind"}, {"rbind"}, {"bind", "rw"}, {"rbind", "rw"})
 _TRUE = frozenset({"1", "t", "true"})
 _FALSE = frozenset({"0", "f", "false"})
 
@@ -67,14 +65,15 @@ class Volumes:
         """Make a volume, or return the one that has the name.
 
         :param name: without one the volume is anonymous, and called by 64 random hex digits.
-        :param options: ``{"type": "none", "o": "bind", "device": PATH}`` for a directory of the host.
+        :param options: ``{"type": "none", "o": "bind", "device": PATH}`` for a directory of the host; any other type is
+            mounted when a container starts with it, as ``{"type": "tmpfs", "device": "tmpfs", "o": "size=10m"}``.
         :raises hezi.Error: a bad name, an unknown driver or option.
         """
         if driver not in {"", DRIVER}:
             text = f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found'
             raise errors.Error(errors.NOT_FOUND, text, hint="hezi has no plugins; the driver is local")
         wanted = dict(options or {})
-        _check_options(name, wanted)
+        volume_options.check(name, wanted)
         self._paths.make()
         marks = dict(labels or {})
         anonymous = not name
@@ -130,6 +129,7 @@ class Volumes:
         dangling = [_boolean("dangling", value) for value in wanted.get("dangling", ())]
         if len(set(dangling)) > 1:
             raise errors.Error(errors.INVALID, "invalid value for dangling filter: both true and false")
+        self._release()
         used = self._used() if dangling else {}
         return tuple(
             one
@@ -152,8 +152,9 @@ class Volumes:
             if force and error.kind == errors.NOT_FOUND:
                 return
             raise
+        self._release()
         with self._alone() as connection:
-            holders = _users(connection).get(name)
+            holders = users.of(connection).get(name)
             if holders:
                 text = f"remove {name}: volume is in use - [{', '.join(holders)}]"
                 raise errors.Error(errors.CONFLICT, text, hint="remove these containers first")
@@ -170,8 +171,9 @@ class Volumes:
         wanted = rules.read(filters, PRUNE_KEYS)
         everything = all_volumes or any(_boolean("all", value) for value in wanted.get("all", ()))
         deleted, space = [], 0
+        self._release()
         with self._alone() as connection:
-            used = _users(connection)
+            used = users.of(connection)
             for one in catalog.list_all(self._paths.volumes):
                 if one.name in used or not (everything or one.anonymous):
                     continue
@@ -186,11 +188,19 @@ class Volumes:
                 space += size
         return PrunedVolumes(tuple(deleted), space)
 
-    def _used(self) -> Holders:
+    def _release(self) -> None:
+        """Unmount what the last container has left."""
+        if volume_mounts.pending(self._paths):
+            from hezi.engine.containers.api import opened
+
+            with opened(self._paths) as database:
+                volume_mounts.release(self._paths, database)
+
+    def _used(self) -> users.Holders:
         from hezi.engine.containers.api import opened
 
         with opened(self._paths) as database, database.read() as connection:
-            return _users(connection)
+            return users.of(connection)
 
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
@@ -199,17 +209,6 @@ class Volumes:
 
         with opened(self._paths) as database, database.removal() as connection:
             yield connection
-
-
-def _users(connection: Connection) -> Holders:
-    """Which containers have which volumes, running or not."""
-    found: Holders = {}
-    for container, config in connection.execute("SELECT id, config FROM containers ORDER BY created_ns"):
-        details = json.loads(config)
-        names = {str(point.get("Name")) for point in details.get("mounts", ()) if point.get("Type") == "volume"}
-        for name in sorted({*names, *details.get("volumes", ())}):
-            found.setdefault(name, []).append(container)
-    return found
 
 
 def _labels(one: Volume) -> dict[str, str]:
@@ -230,27 +229,3 @@ def _local_time(nanoseconds: int) -> str:
     moment = time.localtime(nanoseconds // 10**9)
     zone = time.strftime("%z", moment)
     return time.strftime("%Y-%m-%dT%H:%M:%S", moment) + ("Z" if zone == "+0000" else f"{zone[:3]}:{zone[3:]}")
-
-
-def _check_options(volume: str, options: Mapping[str, str]) -> None:
-    """Take what a volume can be; refuse the rest by name.
-
-    :raises errors.Error: INVALID, with docker's words; UNSUPPORTED.
-    """
-    for name in options:
-        if name not in _OPTIONS:
-            raise errors.Error(errors.INVALID, f'create {volume}: invalid option: "{name}"')
-    if "size" in options:
-        raise errors.Error(errors.INVALID, f"create {volume}: quota size requested but no quota support")
-    if not options:
-        return
-    for name in ("type", "device"):
-        if not options.get(name):
-            raise errors.Error(errors.INVALID, f'create {volume}: missing required option: "{name}"')
-    flags = {flag for flag in options.get("o", "").split(",") if flag}
-    if flags not in _BINDS:
-        what = f"type={options['type']}" if "bind" not in flags and "rbind" not in flags else f"o={options['o']}"
-        hint = "type=none,o=bind,device=PATH is a directory of the host; mount others there and name that"
-        raise errors.Error(errors.UNSUPPORTED, f"create {volume}: volumes with {what} are not built yet", hint=hint)
-    if not options["device"].startswith("/"):
-        raise errors.Error(errors.INVALID, f"device {options['device']} is no absolute path")

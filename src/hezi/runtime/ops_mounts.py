@@ -193,8 +193,22 @@ class AttachMount(ops.Operation):
         _attach(source, make(context.fds[ROOT], self.destination))
         if not changed:
             change.apply_attached(source, context.fds[PROC])
+        if self.propagation not in {"", "rprivate"}:
+            _verify_propagation(source, self.propagation, self.destination)
         if self.name != PROC:
             os.close(context.fds.pop(self.name))
+
+
+def _verify_propagation(attached: int, wanted: str, destination: bytes) -> None:
+    """Look whether the mount has become what was asked for: the kernel makes a slave of nobody private, silently."""
+    # Still the host's files: the root changes later.
+    from hezi.linux import mountinfo
+
+    entry = mountinfo.entry_of(attached)
+    kind = wanted.removeprefix("r")
+    kept = {"shared": entry.peer_group, "slave": entry.master, "private": not entry.peer_group and not entry.master}
+    if not kept.get(kind, True):
+        raise OSError(errno.EINVAL, f"mount propagation: it is {entry.propagation}, not {wanted}", destination)
 
 
 class SetMountAttributes(ops.Operation):

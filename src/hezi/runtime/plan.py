@@ -46,6 +46,7 @@ class Options(NamedTuple):
     :ivar seccomp: the compiled filter; None for no filter, whatever the spec's profile says.
     :ivar seccomp_flags: ``SECCOMP_FILTER_FLAG_*``.
     :ivar init: a first process that reaps and forwards signals (``--init``).
+    :ivar extras: what the specification cannot say of a mount, by its destination.
     :ivar hierarchies: what :mod:`hezi.linux.cgroup.view` says is shown at a mount of type cgroup.
     """
 
@@ -54,6 +55,7 @@ class Options(NamedTuple):
     seccomp_flags: int = 0
     init: bool = False
     hierarchies: tuple[Shown, ...] = ()
+    extras: Mapping[str, plan_mounts.Extra] = {}
 
 
 class Entry(NamedTuple):
@@ -212,7 +214,7 @@ def _tree(spec: Spec, options: Options) -> Iterator[tuple[str, ops.Operation]]:
     linux = spec.linux
     yield "propagation", ops_spaces.IsolatePropagation("rslave")
     yield "root", ops_mounts.AttachRoot(options.root)
-    yield from plan_mounts.mounts(spec, options.hierarchies)
+    yield from plan_mounts.mounts(spec, options.hierarchies, options.extras)
     for name, value in linux.sysctl:
         yield f"sysctl:{name}", _sysctl(spec, name, value)
     yield from _names(spec)

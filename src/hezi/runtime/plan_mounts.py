@@ -7,11 +7,11 @@ import os
 from hezi import errors
 from hezi._util.record import NamedTuple
 from hezi.linux import mount
-from hezi.runtime import ops, ops_devices, ops_mounts, targets
+from hezi.runtime import ops, ops_devices, ops_mounts, ops_sources, targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hezi.linux.cgroup.view import Shown
     from hezi.spec.runtime import Device, Mount, Spec
@@ -50,7 +50,18 @@ _LINKS = (
     (b"ptmx", b"pts/ptmx"),
     (b"core", b"/proc/kcore"),
 )
-_FILE_SYSTEMS = frozenset({"tmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "bind"})
+_FILE_SYSTEMS = frozenset({"tmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "bind", "overlay"})
+
+
+class Extra(NamedTuple):
+    """What a specification has no word for.
+
+    :ivar below: only this path inside of the source is mounted; what leads out of the source is refused.
+    :ivar idmap: maps of uids and gids as the kernel takes them, joined by ``;``, ranges by commas; "" for none.
+    """
+
+    below: str = ""
+    idmap: str = ""
 
 
 class _Words(NamedTuple):
@@ -91,7 +102,9 @@ def _refuse(kind: str, message: str, hint: str | None = None) -> errors.Error:
     return errors.Error(kind, message, hint=hint)
 
 
-def mounts(spec: Spec, hierarchies: tuple[Shown, ...]) -> Iterator[tuple[str, ops.Operation]]:
+def mounts(
+    spec: Spec, hierarchies: tuple[Shown, ...], extras: Mapping[str, Extra] = {}
+) -> Iterator[tuple[str, ops.Operation]]:
     """Plan the mounts of the spec in its order, with the devices and the terminal.
 
     :raises hezi.errors.Error: INVALID, UNSUPPORTED.
@@ -104,7 +117,8 @@ def mounts(spec: Spec, hierarchies: tuple[Shown, ...]) -> Iterator[tuple[str, op
     for number, entry in enumerate(spec.mounts):
         terminal = terminal or (entry.type == "devpts" and entry.destination == "/dev/pts")
         key = f"mount:{entry.destination}"
-        for operation in _one(entry, number, nodes, spec, hierarchies):
+        extra = extras.get(entry.destination, Extra())
+        for operation in _one(entry, number, nodes, spec, hierarchies, extra):
             yield key, operation
     outside = tuple(node for node in nodes if node[0].startswith(b"/"))
     if outside:
@@ -124,11 +138,14 @@ def _one(
     nodes: list[ops_devices.Node],
     spec: Spec,
     hierarchies: tuple[Shown, ...],
+    extra: Extra,
 ) -> Iterator[ops.Operation]:
     destination = _destination(entry)
     words = _words(entry.options)
     if entry.type == "bind" or words.bind:
-        yield from _bind(entry, destination, number, words)
+        yield from _bind(entry, destination, number, words, extra)
+    elif entry.type == "overlay":
+        yield from _layers(entry, destination, number, words, extra)
     elif entry.type == "proc":
         yield ops_mounts.AttachMount(0, 0, destination, ops_mounts.PROC, "", recursive=False)
     elif entry.type == "tmpfs" and destination == b"/dev":
@@ -171,7 +188,7 @@ def _destination(entry: Mount) -> bytes:
     return normal
 
 
-def _bind(entry: Mount, destination: bytes, number: int, words: _Words) -> Iterator[ops.Operation]:
+def _bind(entry: Mount, destination: bytes, number: int, words: _Words, extra: Extra) -> Iterator[ops.Operation]:
     if words.data:
         message = f"unknown option {words.data[0][0]!r} for the bind on {entry.destination}"
         raise _refuse(errors.INVALID, message)
@@ -179,13 +196,37 @@ def _bind(entry: Mount, destination: bytes, number: int, words: _Words) -> Itera
         message = f"source {entry.source!r} of the bind on {entry.destination} is not an absolute path"
         raise _refuse(errors.INVALID, message)
     name = f"bind {number}: {entry.source}"
-    yield ops_mounts.OpenSource(name, os.fsencode(entry.source), recursive=words.bind != "bind")
+    recursive = words.bind != "bind"
+    if extra.below:
+        below = os.fsencode(extra.below)
+        yield ops_sources.OpenBelow(below, name, os.fsencode(entry.source), recursive=recursive)
+    else:
+        yield ops_mounts.OpenSource(name, os.fsencode(entry.source), recursive=recursive)
+    yield from _owners(name, extra)
     # "rw" and its kin take nothing away: what is read-only on the host stays so.
     clear = words.attrs_clear & mount.MOUNT_ATTR__ATIME
     propagation = words.propagation or "rprivate"
-    # "ro" of a recursive bind is meant for all of it, as Docker has it since 25; the OCI word for that is "rro".
-    recursive = words.recursive or words.bind == "rbind"
-    yield ops_mounts.AttachMount(clear, words.attrs_set, destination, name, propagation, recursive)
+    # "rro" is for the mounts below too, which "ro" leaves alone (OCI runtime specification 1.1, mounts).
+    yield ops_mounts.AttachMount(clear, words.attrs_set, destination, name, propagation, words.recursive)
+
+
+def _owners(name: str, extra: Extra) -> Iterator[ops.Operation]:
+    if extra.idmap:
+        uids, _, gids = os.fsencode(extra.idmap).partition(b";")
+        yield ops_sources.MapOwners(gids.replace(b",", b"\n"), name, uids.replace(b",", b"\n"))
+
+
+def _layers(entry: Mount, destination: bytes, number: int, words: _Words, extra: Extra) -> Iterator[ops.Operation]:
+    """Show the layers of an image, read-only: with an upper directory two containers would spoil each other's."""
+    given = dict(words.data)
+    lower = given.pop("lowerdir", None)
+    if given or not lower or not words.attrs_set & mount.MOUNT_ATTR_RDONLY:
+        message = f"the overlay on {entry.destination} has to be read-only, of lower directories alone"
+        raise _refuse(errors.UNSUPPORTED, message)
+    name = f"layers {number}"
+    yield ops_sources.OpenLayers(os.fsencode(extra.below), tuple(lower.split(b":")), name)
+    yield from _owners(name, extra)
+    yield ops_mounts.AttachMount(0, words.attrs_set, destination, name, words.propagation or "rprivate", False)
 
 
 def _dev(entry: Mount, words: _Words, nodes: list[ops_devices.Node]) -> Iterator[ops.Operation]:

@@ -26,6 +26,21 @@ def overlay(lower: tuple[str, ...], upper: str, work: str, readonly: bool) -> in
     return _by_mount2(lower, ends, os.path.dirname(upper), attributes)
 
 
+def layers(lower: tuple[bytes, ...]) -> int:
+    """Mount layers (absolute paths, the topmost first, two at least) read-only; gives the detached mount.
+
+    :raises OSError: what overlayfs says; a layer is gone.
+    """
+    names = tuple(map(os.fsdecode, lower))
+    try:
+        options = (("source", "overlay"), *(("lowerdir+", path) for path in names), *_FIXED)
+        return mount.new_mount("overlay", options, mount.MOUNT_ATTR_RDONLY)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    return _by_mount2(names, _FIXED, os.path.dirname(names[0]), mount.MOUNT_ATTR_RDONLY)
+
+
 def _by_mount2(lower: tuple[str, ...], ends: tuple[tuple[str, str], ...], directory: str, attributes: int) -> int:
     """Before Linux 6.5: all layers in one page of options, named by short numbers."""
     fds = [os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in lower]

@@ -11,6 +11,7 @@ import os
 
 from hezi import errors
 from hezi._util.record import NamedTuple
+from hezi.volume import options as volume_options
 from hezi.volume.names import check_name
 
 TYPE_CHECKING = False
@@ -39,8 +40,13 @@ class Details(NamedTuple):
 
     @property
     def source(self) -> str:
-        """What is mounted for it: the directory that its options name, or its own."""
-        return self.options.get("device") or self.path
+        """What containers get of it: the directory that its options name, or its own."""
+        return self.wanted.directory or self.path
+
+    @property
+    def wanted(self) -> volume_options.Wanted:
+        """What its options say; to be mounted on its own directory before that is used, if there is a type."""
+        return volume_options.read(self.options)
 
 
 def get(volumes: str, name: str) -> Details | None:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+# Beside meta.json: somebody else may have the volume, or it stands for something that is not its own.
+KEPT = "kept"
+
+
 class Volume(NamedTuple):
     """A volume of the host.
 
@@ -63,6 +67,25 @@ def ensure(
         raise errors.from_os_error(doing, error) from error
 
 
+def has_options(volumes: str, name: str) -> bool:
+    """Whether a volume stands for something else than its own directory; costs one system call."""
+    return os.path.lexists(f"{volumes}/{name}/{KEPT}")
+
+
+def keep(volumes: str, name: str) -> None:
+    """Mark a volume that is not to be removed without asking who else has it.
+
+    :raises errors.Error: the mark cannot be made.
+    """
+    try:
+        os.close(os.open(f"{volumes}/{check_name(name)}/{KEPT}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except FileNotFoundError:
+        return  # it is not there yet, or not any more
+    except OSError as error:
+        doing = f"cannot mark volume {name}"
+        raise errors.from_os_error(doing, error) from error
+
+
 def _make(volumes: str, name: str, anonymous: bool, labels: dict[str, str], options: dict[str, str]) -> bool:
     import json
 
@@ -75,6 +98,7 @@ def _make(volumes: str, name: str, anonymous: bool, labels: dict[str, str], opti
             meta: dict[str, object] = {"Name": name, "Anonymous": anonymous, "Labels": labels}
             if options:
                 meta["Options"] = options
+                os.close(os.open(KEPT, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=own))
             atomic.write_file(own, "meta.json", json.dumps(meta).encode())
             os.mkdir("_data", 0o755, dir_fd=own)
             os.chmod("_data", 0o755, dir_fd=own)  # noqa: S103 - as docker; the directory above is 0700
@@ -129,6 +153,11 @@ def remove(volumes: str, name: str) -> None:
     except FileNotFoundError:
         return
     try:
+        if has_options(volumes, name):
+            from hezi.volume import mounted
+
+            # What stands for it is not its own.
+            mounted.detach(f"{volumes}/{name}/_data")
         # First out of its place in one step: a volume is there whole or not at all.
         aside = f".rm-{os.urandom(8).hex()}"
         os.rename(name, aside, src_dir_fd=parent, dst_dir_fd=parent)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hezi import errors
-from hezi.engine import parse_device, parse_env, parse_limits, parse_security, parse_volume
+from hezi.engine import parse_device, parse_env, parse_limits, parse_mount, parse_security, parse_volume
 from hezi.engine.parse_volume import MountAsk
 
 
@@ -27,7 +27,7 @@ from hezi.engine.parse_volume import MountAsk
     ],
 )
 def test_volume(text: str, expected: MountAsk) -> None:
-    assert parse_volume.parse_volume(text, "/cwd") == expected
+    assert parse_volume.parse_volume(text, "/cwd")._replace(mode="") == expected
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_volume_that_is_wrong(text: str, message: str) -> None:
 )
 def test_no_such_volume_name(name: str) -> None:
     with pytest.raises(errors.Error):
-        parse_volume.parse_mount(f"type=volume,source={name},target=/x")
+        parse_mount.parse_mount(f"type=volume,source={name},target=/x")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_no_such_volume_name(name: str) -> None:
     ],
 )
 def test_mount(text: str, expected: MountAsk) -> None:
-    assert parse_volume.parse_mount(text) == expected
+    assert parse_mount.parse_mount(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -136,16 +136,21 @@ def test_mount(text: str, expected: MountAsk) -> None:
 )
 def test_mount_that_is_wrong(text: str, message: str) -> None:
     with pytest.raises(errors.Error) as caught:
-        parse_volume.parse_mount(text)
+        parse_mount.parse_mount(text)
     assert message in caught.value.message
 
 
 @pytest.mark.parametrize(
-    "text", ["type=image,src=a,dst=/x", "type=npipe,src=a,dst=/x", "type=volume,dst=/x,volume-driver=nfs"]
+    "text",
+    [
+        "type=cluster,src=a,dst=/x",
+        "type=bind,src=/a,dst=/x,idmap",
+        "type=bind,src=/a,dst=/x,idmap=uids=@0-1-1;gids=0-1-1",
+    ],
 )
 def test_mount_that_is_not_built(text: str) -> None:
     with pytest.raises(errors.Error) as caught:
-        parse_volume.parse_mount(text)
+        parse_mount.parse_mount(text)
     assert caught.value.kind == errors.UNSUPPORTED
 
 

@@ -71,8 +71,10 @@ def test_what_is_refused(engine: Engine) -> None:
     assert 'plugin "x" not found' in refused(volumes.create, "ab", driver="x")
     assert refused(volumes.create, "ab", options={"x": "y"}) == 'create ab: invalid option: "x"'
     assert refused(volumes.create, "ab", options={"type": "tmpfs"}) == 'create ab: missing required option: "device"'
-    assert "type=tmpfs are not built" in refused(volumes.create, "ab", options={"type": "tmpfs", "device": "tmpfs"})
-    assert "type=nfs" in refused(volumes.create, "ab", options={"type": "nfs", "o": "addr=x", "device": ":/x"})
+    moved = {"type": "none", "device": "/a", "o": "bind,rshared"}
+    assert "o=rshared is refused" in refused(volumes.create, "ab", options=moved)
+    relative = {"type": "none", "device": "a", "o": "bind"}
+    assert refused(volumes.create, "ab", options=relative) == "device a is no absolute path"
     assert "size" in refused(volumes.create, "ab", options={"size": "1g"})
     assert refused(volumes.list, filters=["x=y"]) == "invalid filter 'x'"
     assert refused(volumes.list, filters=["dangling=x"]) == "invalid filter 'dangling=[x]'"

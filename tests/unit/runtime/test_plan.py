@@ -278,12 +278,13 @@ def test_cgroup_v2_alone_is_one_mount():
 @pytest.mark.parametrize(
     ("options", "recursive", "attrs", "propagation"),
     [
-        (("rbind",), True, 0, "rprivate"),
-        (("rbind", "ro"), True, 1, "rprivate"),
+        (("rbind",), False, 0, "rprivate"),
+        (("rbind", "ro"), False, 1, "rprivate"),
+        (("rbind", "rro"), True, 1, "rprivate"),
         (("bind", "ro"), False, 1, "rprivate"),
         (("bind", "rro"), True, 1, "rprivate"),
-        (("rbind", "ro", "rw"), True, 0, "rprivate"),
-        (("rbind", "rshared"), True, 0, "rshared"),
+        (("rbind", "ro", "rw"), False, 0, "rprivate"),
+        (("rbind", "rshared"), False, 0, "rshared"),
         (("bind", "nosuid", "slave"), False, 2, "slave"),
     ],
 )

@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 
 from hezi import errors
 from hezi.db import containers
-from hezi.engine import accounts, record, recover, rights, run, runspec
+from hezi.engine import accounts, record, recover, rights, run, runspec, sources
 from hezi.engine.containers import find
 
 TYPE_CHECKING = False
@@ -38,6 +38,7 @@ def create(paths: Paths, request: RunRequest, callbacks: Callbacks) -> str:
             with suppress(errors.Error):
                 container.remove()
             raise
+        sources.make_volumes(paths, case)
         container.release()
     return container.id
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hezi._util import clock
 from hezi.db import images as image_rows
-from hezi.engine import defaults, freeze, parse_env, record
+from hezi.engine import defaults, freeze, mount_points, parse_env, record
 from hezi.engine.containers import disk, find, host_config, listing, states
 
 TYPE_CHECKING = False
@@ -60,7 +60,7 @@ def document(paths: Paths, database: Database, name: str, *, sizes: bool = False
         own = disk.written(paths, row.id)
         found["SizeRw"] = own
         found["SizeRootFs"] = own + (image.size if image else 0)
-    found["Mounts"] = list(details.mounts)
+    found["Mounts"] = mount_points.shown(details.mounts)
     found["Config"] = _config(request, config, details)
     found["NetworkSettings"] = _network(listing.network(details))
     return found

@@ -159,6 +159,9 @@ def layers_of(store: ImageStore, row: ContainerRow) -> tuple[Digest, ...]:
     """Return the layers that a container stands on, lowest first, even when its image is gone."""
     from hezi.spec.digest import Digest
 
+    own = _details(row).get("layers")
+    if isinstance(own, list) and own:
+        return tuple(map(Digest, own))
     with store.database.read() as connection:
         above = {parent: chain_id for chain_id, parent in connection.execute(_LAYERS, (row.id,))}
     found: list[Digest] = []

@@ -113,6 +113,9 @@ class SnapshotDriver(Protocol):
     def mount(self, rootfs: Rootfs) -> int:
         """Mount and give the descriptor of the detached mount; closing it undoes it."""
 
+    def lower(self, chain_ids: Sequence[Digest]) -> tuple[str, ...]:
+        """Return directories to be stacked read-only, the topmost first, two at least."""
+
     def view(self, chain_ids: Sequence[Digest], upper: str | None = None) -> int | None:
         """Open the root of layers stacked, lowest first, read-only; None when there is nothing to stack.
 

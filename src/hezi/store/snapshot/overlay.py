@@ -275,6 +275,19 @@ class OverlayDriver:
         """Return the path of a layer's tree."""
         return f"{self._path}/{chain_id.hex}/diff"
 
+    def lower(self, chain_ids: Sequence[Digest]) -> tuple[str, ...]:
+        """Return the directories of an image, the topmost first, for a read-only overlay, which wants two at least.
+
+        :raises hezi.errors.Error: NOT_FOUND: a layer is missing.
+        """
+        for chain_id in chain_ids:
+            os.close(self._open_diff(chain_id))
+        found = [self.diff_path(chain_id) for chain_id in reversed(chain_ids)]
+        for name in ("a", "b")[: 2 - len(found)] if len(found) < 2 else ():
+            os.close(self._open_empty(name))
+            found.append(f"{self._path}/{_EMPTY}/{name}")
+        return tuple(found)
+
     def view(self, chain_ids: Sequence[Digest], upper: str | None = None) -> int | None:
         """Open the root of the given layers stacked; None when there are none. The descriptor is the caller's.
 

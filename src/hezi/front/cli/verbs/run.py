@@ -67,10 +67,12 @@ _CONTAINER = (
 )
 _FILES = (
     Option("device", "list", "Add a device of the host (HOST[:CONTAINER[:rwm]])"),
-    Option("mount", "mount", "Mount something (type=bind|volume|tmpfs,source=...,target=...)"),
+    Option("mount", "mount", "Mount something (type=bind|volume|tmpfs|image,source=...,target=...)"),
     Option("read-only", "bool", "Make the root file system read-only"),
     Option("shm-size", "bytes", "Size of /dev/shm"),
     Option("tmpfs", "list", "Mount a tmpfs (DIRECTORY[:OPTIONS])"),
+    Option("volume-driver", help="Driver of volumes that are made (local is the only one)"),
+    Option("volumes-from", "list", "Mount what another container has mounted (CONTAINER[:ro|rw])"),
     Option("volume", "list", "Mount a directory of the host or a volume ([SOURCE:]DIRECTORY[:OPTIONS])", short="v"),
 )
 _RIGHTS = (
@@ -90,7 +92,7 @@ _RIGHTS = (
     Option("uts", help="UTS namespace (host)", choices=("host",)),
 )
 _LATER = (
-    *refused(why.CONTAINERS, "detach:bool:d volumes-from:list stop-timeout:int restart:string=no|"),
+    *refused(why.CONTAINERS, "detach:bool:d stop-timeout:int restart:string=no|"),
     *refused(
         why.HEALTH,
         "health-cmd health-interval:duration health-retries:int health-start-interval:duration"
@@ -109,7 +111,6 @@ _LATER = (
         " device-read-bps:list device-read-iops:list device-write-bps:list device-write-iops:list memory:bytes:m"
         " memory-reservation:bytes memory-swap:limit memory-swappiness:int oom-kill-disable:bool",
     ),
-    *refused(why.VOLUMES, "volume-driver:string=local"),
     *refused(why.LINKS, "link:list"),
     *refused(why.GPUS, "gpus"),
     *refused(why.RUNTIME, "runtime"),

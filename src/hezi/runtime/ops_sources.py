@@ -1,0 +1,150 @@
+"""Operations on what is mounted: a part of a volume, the layers of an image, other owners.
+
+They run outside, before any namespace is entered, and again each time that the container is started again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from hezi.linux import fd as _fd
+from hezi.linux import mount, nscalls
+from hezi.runtime import ops, remount
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+# Relative links that stay inside are followed; absolute ones, .. above the top and those of /proc are refused (EXDEV,
+# ELOOP): what is in a volume was put there by containers.
+_INSIDE = _fd.RESOLVE_BENEATH | _fd.RESOLVE_NO_MAGICLINKS
+
+
+def _copy_below(top: int, below: bytes, flags: int) -> int:
+    """Take a detached copy of what is at ``below`` under the descriptor ``top``.
+
+    :raises OSError: ENOENT; EXDEV for a way that leads out.
+    """
+    try:
+        inner = _fd.openat2(top, below, os.O_PATH | os.O_CLOEXEC, resolve=_INSIDE)
+    except OSError as error:
+        text = "subpath: it leads out of what it is in" if error.errno == errno.EXDEV else f"subpath: {error.strerror}"
+        raise OSError(error.errno or 0, text, below) from None
+    try:
+        return mount.open_tree(inner, b"", flags | mount.AT_EMPTY_PATH)
+    finally:
+        os.close(inner)
+
+
+class OpenBelow(ops.Operation):
+    """Take a detached copy of a directory or file inside a volume, whose content is not to be trusted."""
+
+    __slots__ = ("below", "name", "path", "recursive")
+    where: ClassVar[str] = ops.OUTSIDE
+
+    def __init__(self, below: bytes, name: str, path: bytes, recursive: bool) -> None:
+        self.name = name
+        self.path = path
+        self.below = below
+        self.recursive = recursive
+
+    def describe(self) -> str:
+        return f"{ops.text(self.below)} in {self.name}{', with the mounts below' if self.recursive else ''}"
+
+    def execute(self, context: ops.Context) -> None:
+        flags = mount.OPEN_TREE_CLONE | (mount.AT_RECURSIVE if self.recursive else 0)
+        top = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            context.fds[self.name] = _copy_below(top, self.below, flags)
+        finally:
+            os.close(top)
+
+
+class OpenLayers(ops.Operation):
+    """Mount the layers of an image, attached nowhere, read-only; of it all, or what is at ``below``."""
+
+    __slots__ = ("below", "lower", "name")
+    where: ClassVar[str] = ops.OUTSIDE
+
+    def __init__(self, below: bytes, lower: tuple[bytes, ...], name: str) -> None:
+        self.name = name
+        self.lower = lower
+        self.below = below
+
+    def describe(self) -> str:
+        part = f"{ops.text(self.below)} in " if self.below else ""
+        return f"{part}{self.name}: overlay of {len(self.lower)}"
+
+    def execute(self, context: ops.Context) -> None:
+        made = remount.layers(self.lower)
+        if not self.below:
+            context.fds[self.name] = made
+            return
+        try:
+            # Only an attached mount can be copied before Linux 6.15.
+            context.fds[self.name] = _copy_below(made, self.below, mount.OPEN_TREE_CLONE)
+        finally:
+            os.close(made)
+
+
+class MapOwners(ops.Operation):
+    """Show the owners of a mount's files by other numbers (Linux 5.12, and a file system that takes part)."""
+
+    __slots__ = ("gids", "name", "uids")
+
+    where: ClassVar[str] = ops.OUTSIDE
+
+    def __init__(self, gids: bytes, name: str, uids: bytes) -> None:
+        self.gids = gids
+        self.name = name
+        self.uids = uids
+
+    def describe(self) -> str:
+        return f"{self.name}: uids {_shown(self.uids)}, gids {_shown(self.gids)}"
+
+    def execute(self, context: ops.Context) -> None:
+        space = _user_namespace(self.uids, self.gids)
+        try:
+            mount.mount_setattr(context.fds[self.name], b"", mount.AT_EMPTY_PATH, userns_fd=space)
+        except OSError as error:
+            raise OSError(error.errno or 0, f"idmap: {error.strerror}", ops.text(self.name.encode())) from None
+        finally:
+            os.close(space)
+
+
+def _shown(ranges: bytes) -> str:
+    return ops.text(ranges).replace(" ", "-").replace("\n", "#")
+
+
+def _user_namespace(uids: bytes, gids: bytes) -> int:
+    """Make a user namespace with these maps, by a child that waits in it until it is held by a descriptor."""
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    told, telling = os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if not pid:
+        try:
+            os.close(writing)
+            nscalls.unshare(nscalls.CLONE_NEWUSER)
+            os.write(telling, b"x")
+            os.read(reading, 1)
+        finally:
+            os._exit(0)
+    try:
+        os.close(telling)
+        if not os.read(told, 1):
+            raise OSError(errno.EPERM, "idmap: no user namespace can be made")
+        for name, ranges in (("uid_map", uids), ("gid_map", gids)):
+            fd = os.open(f"/proc/{pid}/{name}", os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.write(fd, ranges)
+            finally:
+                os.close(fd)
+        return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        for fd in (reading, writing, told):
+            os.close(fd)
+        try:
+            os.waitpid(pid, 0)
+        except ChildProcessError:
+            pid = 0  # nobody waits for the children of this process
