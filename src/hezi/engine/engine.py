@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hezi.engine.disk_usage import Usage
     from hezi.engine.images.history import Step
     from hezi.engine.images.tree import Footprint, TreeLayer
+    from hezi.engine.moving.registries import Registries
     from hezi.engine.request import RunRequest
     from hezi.engine.results import (
         ImageSummary,
@@ -61,6 +62,13 @@ class Engine:
         from hezi.engine.containers.api import Containers
 
         return Containers(self.paths)
+
+    @property
+    def registries(self) -> Registries:
+        """The registries: login, logout, search, manifests."""
+        from hezi.engine.moving.registries import Registries
+
+        return Registries()
 
     @property
     def volumes(self) -> Volumes:

@@ -146,6 +146,22 @@ class RegistryClient:
                 break
         raise Error(UNAVAILABLE, f"{subject.repository} has more tags than hezi lists: {len(found)} and more")
 
+    def ping(self) -> None:
+        """Ask whether the registry speaks to us, with the credentials that we have if it wants any.
+
+        :raises Error: UNAUTHORIZED, UNAVAILABLE, ...
+        """
+        subject = Subject(self.domain, "", "login")
+        answer = self._session.call("GET", "/v2/", subject)
+        if answer.status != 200:
+            raise refusal(answer, subject)
+        answer.discard()
+
+    @property
+    def address(self) -> str:
+        """The URL of the registry's API, once it has been spoken to."""
+        return self._session.base()._replace(target="/v2/").public
+
     def has_blob(self, path: str, digest: Digest) -> bool:
         """Tell whether the registry has a blob in this repository."""
         return push.has_blob(self._session, _checked_path(path), Digest.parse(digest))

@@ -5,6 +5,8 @@
         credsStore    "NAME"               the same, for every other host
         auths         {"HOST": {"auth": base64 of user:password} or {"identitytoken": ...}}
 
+``login`` and ``logout`` write there, the same way.
+
 The first that applies decides. A helper that is missing or fails is an error, and nothing else is tried in its place
 (CVE-2021-41092: docker's command line fell back and sent the secret to another registry); that a helper says it has
 no credentials is no failure. Secrets are held in :class:`Secret`, which does not print.
@@ -15,9 +17,15 @@ from __future__ import annotations
 import os
 
 from hezi._util.record import NamedTuple, Protocol
-from hezi.errors import CORRUPT, INVALID, NOT_FOUND, UNAUTHORIZED, Error, from_os_error
+from hezi.errors import CORRUPT, INVALID, UNAUTHORIZED, Error, from_os_error
 from hezi.spec.fields import Fields
-from hezi.spec.jsondoc import load_object
+from hezi.spec.jsondoc import dumps, load_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hezi._util import proc
 
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 _MAX_FILE = 4 << 20
@@ -112,8 +120,84 @@ class DockerConfig:
             return None
         helper = self._helper(fields, domain)
         if helper:
-            return _ask_helper(helper, DOCKER_HUB_KEY if domain == "docker.io" else domain)
+            return _ask_helper(helper, key_of(domain))
         return self._from_file(fields, domain)
+
+    def helper(self, domain: str) -> str:
+        """Return the name of the credential helper that is responsible for ``domain``; empty when the file is."""
+        fields = self._read()
+        return self._helper(fields, domain) if fields is not None else ""
+
+    @property
+    def path(self) -> str:
+        """The configuration file."""
+        return self._path
+
+    def store(self, domain: str, credential: Credential) -> str:
+        """Keep a credential; return the helper that has it now, empty when it is the file.
+
+        :raises Error: the helper failed, the file is broken or cannot be written.
+        """
+        helper, key = self.helper(domain), key_of(domain)
+        if helper:
+            document = {"ServerURL": key, "Username": credential.username, "Secret": credential.password.reveal()}
+            _call_helper(helper, "store", dumps(document), key)
+            # As docker: the file says that there is something, and the helper what.
+            self._change(lambda auths: auths.__setitem__(key, {}))
+            return helper
+        pair = encode_basic(credential).reveal().removeprefix("Basic ")
+        self._change(lambda auths: auths.__setitem__(key, {"auth": pair}))
+        return ""
+
+    def erase(self, domain: str) -> None:
+        """Forget the credentials for ``domain``; that there are none is no failure.
+
+        :raises Error: as :meth:`store`.
+        """
+        helper = self.helper(domain)
+        if helper:
+            _call_helper(helper, "erase", key_of(domain).encode("utf-8"), key_of(domain))
+        wanted = {hostname(key) for key in _keys(domain)}
+
+        def drop(auths: dict[str, object]) -> None:
+            for key in [key for key in auths if hostname(key) in wanted]:
+                del auths[key]
+
+        if self._read() is not None:
+            self._change(drop)
+
+    def _change(self, change: Callable[[dict[str, object]], None]) -> None:
+        """Read, change and write the file, whatever else is in it kept; other processes wait meanwhile."""
+        import fcntl
+        import json
+
+        from hezi._util import atomic
+
+        # A link is kept: what it leads to is written.
+        directory, name = os.path.split(os.path.realpath(self._path))
+        try:
+            atomic.make_private_dir(directory)
+            fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                document = self._document()
+                auths = document.get("auths")
+                known = dict(auths) if isinstance(auths, dict) else {}
+                change(known)
+                document["auths"] = {key: known[key] for key in sorted(known)}
+                text = json.dumps(document, indent="\t", ensure_ascii=False)
+                atomic.write_file(fd, name, text.encode("utf-8", "surrogatepass"), mode=0o600)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            doing = "cannot write the credentials"
+            raise from_os_error(doing, error) from error
+
+    def _document(self) -> dict[str, object]:
+        if self._read() is None:
+            return {}
+        with open(self._path, "rb") as stream:
+            return load_object(stream.read(_MAX_FILE + 1), limit=_MAX_FILE, what="configuration")
 
     def _read(self) -> Fields | None:
         try:
@@ -159,6 +243,11 @@ def default_path() -> str:
     return os.path.join(directory, "config.json")
 
 
+def key_of(domain: str) -> str:
+    """Return under what name docker keeps the credentials for a registry."""
+    return DOCKER_HUB_KEY if domain == "docker.io" else domain
+
+
 def hostname(key: str) -> str:
     """Return the host of a key of ``auths``: people write ``https://host/v1/``, ``host/`` and ``host``."""
     return key.removeprefix("https://").removeprefix("http://").partition("/")[0]
@@ -200,25 +289,42 @@ def _decode(encoded: str, path: str, key: str) -> tuple[str, str]:
 
 def _ask_helper(name: str, key: str) -> Credential | None:
     """Ask ``docker-credential-NAME`` for the credentials of ``key`` (docker-credential-helpers, "get")."""
+    result, program = _run_helper(name, "get", key.encode("utf-8"), f"cannot get the credentials for {key}")
+    if result.code != 0:
+        if _NOT_FOUND_TEXT in result.stdout or _NOT_FOUND_TEXT in result.stderr:
+            return None
+        # what it wrote may hold the secret; it is not repeated
+        message = f"cannot get the credentials for {key}: {program} failed with exit code {result.code}"
+        raise Error(UNAUTHORIZED, message, hint=_helper_hint(program))
+    return _helper_answer(result.stdout, program)
+
+
+def _call_helper(name: str, action: str, data: bytes, key: str) -> None:
+    """Have ``docker-credential-NAME`` keep or forget something ("store", "erase")."""
+    doing = f"cannot {'save' if action == 'store' else 'erase'} the credentials for {key}"
+    result, program = _run_helper(name, action, data, doing)
+    missing = _NOT_FOUND_TEXT in result.stdout or _NOT_FOUND_TEXT in result.stderr
+    if result.code != 0 and not (action == "erase" and missing):
+        message = f"{doing}: {program} failed with exit code {result.code}"
+        raise Error(UNAUTHORIZED, message, hint=_helper_hint(program))
+
+
+def _run_helper(name: str, action: str, data: bytes, doing: str) -> tuple[proc.Result, str]:
     from hezi._util import proc
 
     if not _HELPER_NAME.issuperset(name):
         raise Error(INVALID, f"invalid name of a credential helper: {name!r}")
     program = f"docker-credential-{name}"
     try:
-        result = proc.run([program, "get"], input=key.encode("utf-8"), timeout=_HELPER_SECONDS)
+        return proc.run([program, action], input=data, timeout=_HELPER_SECONDS), program
     except Error as error:
         hint = f"install {program}, or take it out of {default_path()}"
-        kind = NOT_FOUND if error.kind == NOT_FOUND else error.kind
-        raise Error(kind, f"cannot get the credentials for {key}: {error.message}", hint=hint) from error
-    if result.code != 0:
-        if _NOT_FOUND_TEXT in result.stdout or _NOT_FOUND_TEXT in result.stderr:
-            return None
-        # what it wrote may hold the secret; it is not repeated
-        message = f"cannot get the credentials for {key}: {program} failed with exit code {result.code}"
-        hint = f"try: echo {key} | {program} get"
-        raise Error(UNAUTHORIZED, message, hint=hint)
-    return _helper_answer(result.stdout, program)
+        raise Error(error.kind, f"{doing}: {error.message}", hint=hint) from error
+
+
+def _helper_hint(program: str) -> str:
+    # "list" names servers and users; nothing that we tell people to type prints a password.
+    return f"see whether it works at all: {program} list"
 
 
 def _helper_answer(raw: bytes, program: str) -> Credential | None:

@@ -64,6 +64,8 @@ class Session:
         base = self.base()
         url = target if isinstance(target, Url) else base._replace(target=target)
         scope = f"repository:{subject.path}:{'pull,push' if subject.thing == 'upload' else 'pull'}"
+        if not subject.path:
+            scope = "registry:catalog:*" if subject.thing == "catalog" else ""
         scope += f" repository:{also}:pull" if also else ""
         faults: tuple[Fault, ...] = ()
         for _ in range(_AUTH_ROUNDS):

@@ -23,6 +23,8 @@ BUILT = {
     "export": ("export", "Commands", "Write a container's file system as a tar archive"),
     "import": ("import_", "Commands", "Make an image from the archive of a root directory"),
     "load": ("load", "Commands", "Get images from an archive"),
+    "login": ("login", "Common Commands", "Log in to a registry"),
+    "logout": ("logout", "Common Commands", "Log out from a registry"),
     "save": ("save", "Commands", "Write images as an archive that docker, podman and skopeo load"),
     "logs": ("logs", "Commands", "Show what a container wrote"),
     "history": ("history", "Commands", "Show how an image was made, newest step first"),
@@ -128,7 +130,7 @@ PLANNED = {
         "system": "events",
     },
     IMAGES: {
-        "": "login logout search",
+        "": "search",
         "manifest": "annotate create inspect push rm",
     },
     NETWORKS: {"network": "connect create disconnect inspect ls list prune rm remove"},
