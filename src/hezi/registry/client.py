@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hezi.registry.search import Found
     from hezi.registry.upload import Readable
     from hezi.spec.image import Descriptor
 
@@ -145,6 +146,18 @@ class RegistryClient:
             if len(found) > _MAX_TAGS:
                 break
         raise Error(UNAVAILABLE, f"{subject.repository} has more tags than hezi lists: {len(found)} and more")
+
+    def search(self, term: str, limit: int) -> tuple[Found, ...]:
+        """Return repositories that have to do with ``term``; see :mod:`hezi.registry.search`."""
+        from hezi.registry import search
+
+        return search.search(self._session, term, limit)
+
+    def referrers(self, path: str, digest: Digest) -> tuple[Descriptor, ...]:
+        """Return what names a manifest as its subject: signatures, attestations, bills of materials."""
+        from hezi.registry import referrers
+
+        return referrers.list_all(self, self._session, _checked_path(path), Digest.parse(digest))
 
     def ping(self) -> None:
         """Ask whether the registry speaks to us, with the credentials that we have if it wants any.

@@ -6,6 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from hezi.engine.moving.manifests import Referrer
     from hezi.engine.moving.results import LoadedImage, PushedImage
     from hezi.engine.paths import Paths
     from hezi.engine.results import ProgressCallback
@@ -99,3 +100,13 @@ class Moving:
         from hezi.engine.moving import push
 
         return push.push_all(self._paths, name, platform=platform, progress=progress)
+
+    def referrers(self, name: str) -> tuple[Referrer, ...]:
+        """Return what a registry has that names an image as its subject: signatures, bills of materials, ...
+
+        :param name: of an image that was pulled or pushed.
+        :raises hezi.Error: no such image, or no registry is known to have it (``not-found``), unavailable, ...
+        """
+        from hezi.engine.moving import manifests
+
+        return manifests.referrers(self._paths, name)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
     from hezi.engine.moving.login import Login
+    from hezi.registry.search import Found
 
 
 class Registries:
@@ -48,3 +52,28 @@ class Registries:
         from hezi.engine.moving import login
 
         login.logout(server)
+
+    def search(self, term: str, *, limit: int = 0, filters: Iterable[str] = ()) -> tuple[Found, ...]:
+        """Return repositories by words: of Docker Hub, or of the registry that ``term`` begins with.
+
+        :param term: ``WORDS`` or ``HOST/WORDS``.
+        :param limit: at most so many, 1 to 100; 0 means 25.
+        :param filters: ``is-official=true``, ``is-automated=false``, ``stars=3``.
+        :raises hezi.Error: the registry offers no search (``unsupported``), ...
+        """
+        from hezi.engine.moving import search
+
+        return search.search(term, limit=limit, filters=filters)
+
+    def manifest(
+        self, name: str, *, insecure: bool = False, verbose: bool = False
+    ) -> dict[str, Any] | list[dict[str, Any]]:
+        """Return a manifest or index as a registry has it, without pulling anything.
+
+        :param insecure: plain HTTP, and TLS whose certificate nobody checks, for this one question.
+        :param verbose: with descriptors and raw bytes, as ``manifest inspect -v``; a list for an index.
+        :raises hezi.Error: there is none (``not-found``), ...
+        """
+        from hezi.engine.moving import manifests
+
+        return manifests.inspect(name, insecure=insecure, verbose=verbose)

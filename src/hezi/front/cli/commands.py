@@ -25,6 +25,8 @@ BUILT = {
     "load": ("load", "Commands", "Get images from an archive"),
     "login": ("login", "Common Commands", "Log in to a registry"),
     "logout": ("logout", "Common Commands", "Log out from a registry"),
+    "search": ("search", "Common Commands", "Search a registry for images"),
+    "manifest inspect": ("manifest_inspect", "", "Show a manifest as a registry has it"),
     "save": ("save", "Commands", "Write images as an archive that docker, podman and skopeo load"),
     "logs": ("logs", "Commands", "Show what a container wrote"),
     "history": ("history", "Commands", "Show how an image was made, newest step first"),
@@ -130,8 +132,7 @@ PLANNED = {
         "system": "events",
     },
     IMAGES: {
-        "": "search",
-        "manifest": "annotate create inspect push rm",
+        "manifest": "annotate create push rm",
     },
     NETWORKS: {"network": "connect create disconnect inspect ls list prune rm remove"},
     BUILDS: {"": "build", "image": "build", "builder": "build prune"},
