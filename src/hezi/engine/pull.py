@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hezi.engine.paths import Paths
     from hezi.engine.results import ProgressCallback
-    from hezi.registry.client import RegistryClient
+    from hezi.registry.mirrors import ImageSource
     from hezi.registry.resolve import Resolved
     from hezi.spec.image import Descriptor
     from hezi.store.images import ImageStore
@@ -53,7 +53,7 @@ def pull(
     wanted = _platform(platform)
     with ExitStack() as stack:
         store = store or _open(paths, stack)
-        client = stack.enter_context(_client(reference.domain))
+        client = _client(reference, stack)
         return _one(store, client, reference, wanted, explicit=platform is not None, report=Report(progress))
 
 
@@ -68,7 +68,7 @@ def pull_all(
     report = Report(progress)
     with ExitStack() as stack:
         store = _open(paths, stack)
-        client = stack.enter_context(_client(reference.domain))
+        client = _client(reference, stack)
         tags = client.tags(reference.path)
         return tuple(
             _one(store, client, reference._replace(tag=tag), wanted, explicit=platform is not None, report=report)
@@ -98,10 +98,12 @@ def _open(paths: Paths, stack: ExitStack) -> ImageStore:
     return stack.enter_context(ImageStore(paths.root))
 
 
-def _client(domain: str) -> RegistryClient:
-    from hezi.registry.client import RegistryClient
+def _client(reference: Reference, stack: ExitStack) -> ImageSource:
+    from hezi.registry import mirrors
 
-    return RegistryClient(domain)
+    client = mirrors.open_source(reference)
+    stack.callback(client.close)
+    return client
 
 
 class Report:
@@ -119,7 +121,7 @@ class Report:
 
 def _one(
     store: ImageStore,
-    client: RegistryClient,
+    client: ImageSource,
     reference: Reference,
     platform: Platform,
     *,
@@ -179,7 +181,7 @@ class _Job(NamedTuple):
 
 def _layers(
     store: ImageStore,
-    client: RegistryClient,
+    client: ImageSource,
     reference: Reference,
     found: Resolved,
     chain: tuple[Digest, ...],
@@ -207,7 +209,7 @@ def _layers(
 
 def _jobs(
     store: ImageStore,
-    client: RegistryClient,
+    client: ImageSource,
     reference: Reference,
     found: Resolved,
     chain: tuple[Digest, ...],
@@ -235,7 +237,7 @@ def _jobs(
 class _Fetch:
     """Runs the downloads in threads and commits each in the calling one, when its turn comes."""
 
-    def __init__(self, jobs: list[_Job], report: Report, client: RegistryClient) -> None:
+    def __init__(self, jobs: list[_Job], report: Report, client: ImageSource) -> None:
         self._jobs = jobs
         self._report = report
         self._client = client
@@ -282,11 +284,20 @@ class _Fetch:
         try:
             with self._gate:
                 if self._error is None:
-                    job.ingest.fetch(job.open_blob)
+                    self._fetch(job)
         except BaseException as error:
             self._fail(error)
         finally:
             self._done[number].set()
+
+    def _fetch(self, job: _Job) -> None:
+        try:
+            job.ingest.fetch(job.open_blob)
+        except errors.Error as error:
+            # Bytes with another digest may be a mirror's; where the image belongs gets one try.
+            if error.kind != errors.CORRUPT or not self._client.distrust():
+                raise
+            job.ingest.fetch(job.open_blob)
 
     def _fail(self, error: BaseException) -> None:
         with self._lock:

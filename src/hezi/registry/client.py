@@ -74,6 +74,10 @@ class RegistryClient:
         """
         self._session.transport.cancel()
 
+    def distrust(self) -> bool:
+        """There is nobody else to ask; see :class:`hezi.registry.mirrors.Mirrored`."""
+        return False
+
     def manifest(self, path: str, tag_or_digest: str, accept: tuple[str, ...] = ACCEPTED) -> tuple[str, Digest, bytes]:
         """Fetch a manifest or an index.
 

@@ -7,6 +7,12 @@
     key = "/etc/ssl/client.key"
     chunk = 50000000                   # bytes to upload at once, where a proxy takes no more
     rate = 10                          # requests in a second, at most
+    mirrors = ["mirror.example/hub"]   # asked before it, in this order; by their own names' settings and credentials
+    by-digest-only = true              # mirrors are not asked what a tag means
+    location = "other.example/team"    # where its images really are
+
+    [registry."registry.example:5000/team"]
+    mirrors = ["cache.example"]        # for what begins with this; the longest name that fits decides
 
 TLS with the system's authorities is the rule. Plain HTTP is for registries named ``insecure`` here and for the
 loopback interface, from which nobody can listen in. A key or value that is not known is an error: a misspelt
@@ -19,6 +25,8 @@ import os
 
 from hezi._util.record import NamedTuple
 from hezi.errors import INVALID, Error, from_os_error
+from hezi.spec.digest import shown
+from hezi.spec.reference import Reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +36,10 @@ DEFAULT_FILE = "/etc/hezi/registries.toml"
 DOCKER_CERTS = "/etc/docker/certs.d"
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_HOST = "registry-1.docker.io"
-_KEYS = {"insecure": bool, "ca": str, "cert": str, "key": str, "chunk": int, "rate": int}
+_HOST_KEYS = {"insecure": bool, "ca": str, "cert": str, "key": str, "chunk": int, "rate": int}
+_PLACE_KEYS = {"mirrors": list, "by-digest-only": bool, "location": str}
+_KEYS = {**_HOST_KEYS, **_PLACE_KEYS}
+_MAX_MIRRORS = 16
 
 
 class HostPolicy(NamedTuple):
@@ -59,6 +70,66 @@ class HostPolicy(NamedTuple):
         return self.insecure or self.loopback
 
 
+class Place(NamedTuple):
+    """A repository somewhere: the registry's name and the path there."""
+
+    domain: str
+    path: str
+
+
+class Places(NamedTuple):
+    """Where an image may be had.
+
+    :param origin: where it belongs; pushes go there.
+    :param mirrors: who is asked before, in this order.
+    :param by_digest_only: whether mirrors are asked for digests only, which cannot be wrong.
+    """
+
+    origin: Place
+    mirrors: tuple[Place, ...] = ()
+    by_digest_only: bool = False
+
+
+def places(domain: str, path: str, *, config: str | None = None) -> Places:
+    """Return where the repository ``path`` of the registry ``domain`` is to be looked for.
+
+    :raises Error: the configuration is wrong or cannot be read.
+    """
+    file = _file(config)
+    settings = _settings(file)
+    name = f"{domain}/{path}"
+    prefix = name
+    while prefix not in settings or not settings[prefix].keys() & _PLACE_KEYS.keys():
+        prefix = prefix.rpartition("/")[0]
+        if not prefix:
+            return Places(Place(domain, path))
+    table, rest = settings[prefix], name[len(prefix) + 1 :]
+    location, mirrors = table.get("location"), table.get("mirrors")
+    return Places(
+        _place(file, location, rest) if isinstance(location, str) else Place(domain, path),
+        tuple(_place(file, mirror, rest) for mirror in mirrors) if isinstance(mirrors, list) else (),
+        table.get("by-digest-only") is True,
+    )
+
+
+def _place(file: str, where: object, rest: str) -> Place:
+    """Put the rest of a name behind ``HOST[:PORT][/PATH]``."""
+    if not rest and "/" not in str(where):
+        _refuse(file, f"'{shown(str(where))}' has no path, where the name of a whole repository is replaced")
+    try:
+        found = Reference.parse(f"{where}/{rest}" if rest else str(where))
+    except Error:
+        found = None
+    text = str(where)
+    if found is None or found.tag or found.digest or not f"{found.domain}/".startswith(text.partition("/")[0] + "/"):
+        _refuse(file, f"'{shown(text)}' is no HOST[:PORT][/PATH]")
+    return Place(found.domain, found.path)
+
+
+def _file(config: str | None) -> str:
+    return config or os.environ.get("HEZI_REGISTRIES_CONFIG") or DEFAULT_FILE
+
+
 def host_policy(domain: str, *, config: str | None = None, certs_d: str = DOCKER_CERTS) -> HostPolicy:
     """Return the policy for the registry called ``domain``.
 
@@ -68,8 +139,7 @@ def host_policy(domain: str, *, config: str | None = None, certs_d: str = DOCKER
     port = split_port(domain)[1]
     if port is not None and not 0 < port < 1 << 16:
         raise Error(INVALID, f"invalid registry {domain}: there is no port {port}")
-    path = config or os.environ.get("HEZI_REGISTRIES_CONFIG") or DEFAULT_FILE
-    settings = _settings(path).get(domain, {})
+    settings = _settings(_file(config)).get(domain, {})
     ca_files, pairs = _docker_certificates(os.path.join(certs_d, domain))
     ca = settings.get("ca")
     certificate = settings.get("cert")
@@ -151,6 +221,12 @@ def _check_table(path: str, name: str, table: object) -> dict[str, object]:
             _refuse(path, f"'{key}' of registry '{name}' is not a {_KEYS[key].__name__}")
         if isinstance(value, int) and value < 0:
             _refuse(path, f"'{key}' of registry '{name}' is negative")
+        if key in _HOST_KEYS and "/" in name:
+            _refuse(path, f"'{key}' is for a whole registry, not for '{name}'")
+        if isinstance(value, list) and not (
+            len(value) <= _MAX_MIRRORS and all(isinstance(one, str) and one for one in value)
+        ):
+            _refuse(path, f"'{key}' of registry '{name}' is not a list of up to {_MAX_MIRRORS} names")
     return table
 
 

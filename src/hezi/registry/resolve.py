@@ -18,7 +18,7 @@ from hezi.spec.platform import Platform, choose
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hezi.registry.client import RegistryClient
+    from hezi.registry.mirrors import ImageSource
     from hezi.spec.reference import Reference
 
 _MAX_NESTING = 4
@@ -37,7 +37,7 @@ class Resolved(NamedTuple):
     config: ImageConfig
 
 
-def resolve(client: RegistryClient, reference: Reference, platform: Platform, *, explicit: bool = False) -> Resolved:
+def resolve(client: ImageSource, reference: Reference, platform: Platform, *, explicit: bool = False) -> Resolved:
     """Fetch and verify everything of an image but its layers.
 
     :param platform: the machine's, or the one asked for.
@@ -84,7 +84,7 @@ def _choose(index: Index, platform: Platform) -> Descriptor:
     raise Error(NOT_FOUND, message, hint=f"it has: {some}{more}; choose one with --platform")
 
 
-def _fetch(client: RegistryClient, reference: Reference, descriptor: Descriptor) -> Manifest | Index:
+def _fetch(client: ImageSource, reference: Reference, descriptor: Descriptor) -> Manifest | Index:
     content_type, _, raw = client.manifest(reference.path, descriptor.digest)
     if len(raw) != descriptor.size:
         message = f"manifest {descriptor.digest} has {len(raw)} bytes, the index says {descriptor.size}"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hezi.engine.paths import Paths
     from hezi.engine.results import ProgressCallback
     from hezi.registry.client import RegistryClient
+    from hezi.registry.config import Place
     from hezi.spec.digest import Digest
     from hezi.spec.image import Descriptor
     from hezi.store.images import ImageStore
@@ -64,6 +65,7 @@ def _push(
     paths: Paths, reference: Reference, platform: str | None, progress: ProgressCallback | None
 ) -> list[PushedImage]:
     from hezi.registry.client import RegistryClient
+    from hezi.registry.config import places
     from hezi.store.images import ImageStore
 
     wanted = Platform.parse(platform, host_platform(os.uname().machine)) if platform else None
@@ -73,8 +75,10 @@ def _push(
     with ExitStack() as stack:
         store = stack.enter_context(ImageStore(paths.root))
         names = _names(store, reference)
-        client = stack.enter_context(RegistryClient(reference.domain))
-        return [_Pushing(store, client, name, image, report).run(wanted) for name, image in names]
+        # A mirror takes no pushes; where images of this name really are does.
+        place = places(reference.domain, reference.path).origin
+        client = stack.enter_context(RegistryClient(place.domain))
+        return [_Pushing(store, client, name, place, image, report).run(wanted) for name, image in names]
     raise AssertionError  # no context manager above swallows exceptions
 
 
@@ -103,11 +107,12 @@ class _Pushing:
     """One name on its way."""
 
     def __init__(
-        self, store: ImageStore, client: RegistryClient, name: Reference, image: Image, report: Report
+        self, store: ImageStore, client: RegistryClient, name: Reference, place: Place, image: Image, report: Report
     ) -> None:
         self._store = store
         self._client = client
         self._name = name
+        self._place = place
         self._image = image
         self._report = report
         self._error: BaseException | None = None
@@ -121,9 +126,9 @@ class _Pushing:
             self._blobs(self._parts(found))
             for part in found.documents:
                 raw = self._store.content.read(part.digest, documents.MAX_MANIFEST)
-                self._client.push_manifest(self._name.path, part.digest, part.media_type, raw)
+                self._client.push_manifest(self._place.path, part.digest, part.media_type, raw)
             tag = self._name.tag or ""
-            digest = self._client.push_manifest(self._name.path, tag, found.root.media_type, found.raw)
+            digest = self._client.push_manifest(self._place.path, tag, found.root.media_type, found.raw)
             self._store.record_push(self._name, self._image, digest)
         self._report("", f"{tag}: digest: {digest} size: {len(found.raw)}")
         return PushedImage(self._name.familiar, str(digest), len(found.raw))
@@ -176,7 +181,7 @@ class _Pushing:
         descriptor = part.descriptor
         with os.fdopen(self._store.content.open(descriptor.digest), "rb") as reader:
             how, where = self._client.bring_blob(
-                self._name.path,
+                self._place.path,
                 descriptor,
                 reader,
                 mount_from=self._candidates(descriptor.digest),
@@ -195,7 +200,7 @@ class _Pushing:
             "SELECT DISTINCT d.name FROM digests d JOIN image_blobs b ON b.image_id=d.image_id"
             " WHERE b.digest=? ORDER BY d.name"
         )
-        prefix = f"{self._name.domain}/"
+        prefix = f"{self._place.domain}/"
         with self._store.database.read() as connection:
             names = [row[0] for row in connection.execute(query, (digest,))]
         return tuple(name.removeprefix(prefix) for name in names if name.startswith(prefix) and name != self._name.name)
