@@ -161,7 +161,7 @@ class RegistryClient:
         """Return what names a manifest as its subject: signatures, attestations, bills of materials."""
         from hezi.registry import referrers
 
-        return referrers.list_all(self, self._session, _checked_path(path), Digest.parse(digest))
+        return referrers.list_all(self._session, _checked_path(path), Digest.parse(digest), self.manifest)
 
     def ping(self) -> None:
         """Ask whether the registry speaks to us, with the credentials that we have if it wants any.

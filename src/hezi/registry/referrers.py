@@ -14,17 +14,21 @@ from hezi.spec.image import MAX_MANIFEST, OCI_INDEX, Descriptor, Index, parse_ma
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hezi.registry.client import RegistryClient
+    from collections.abc import Callable
+
     from hezi.registry.session import Session
     from hezi.spec.digest import Digest
+
+    FetchManifest = Callable[[str, str], tuple[str, Digest, bytes]]
 
 _MAX_PAGES = 100
 _LONGEST_TAG = 128
 
 
-def list_all(client: RegistryClient, session: Session, path: str, digest: Digest) -> tuple[Descriptor, ...]:
+def list_all(session: Session, path: str, digest: Digest, fetch: FetchManifest) -> tuple[Descriptor, ...]:
     """Return the descriptors of all manifests that name ``digest`` as their subject.
 
+    :param fetch: gets a manifest by repository and tag.
     :raises Error: UNAUTHORIZED, UNAVAILABLE, CORRUPT, ...
     """
     subject = Subject(session.domain, path, "referrers", digest)
@@ -34,7 +38,7 @@ def list_all(client: RegistryClient, session: Session, path: str, digest: Digest
         answer = session.call("GET", target, subject, (("Accept", OCI_INDEX),))
         if answer.status in {400, 404, 405, 501}:
             answer.discard()
-            return _by_tag(client, path, digest)
+            return _by_tag(fetch, path, digest)
         if answer.status != 200:
             raise refusal(answer, subject)
         link, url = next_link(answer.header("Link")), answer.url
@@ -50,10 +54,10 @@ def list_all(client: RegistryClient, session: Session, path: str, digest: Digest
     return tuple(found.values())
 
 
-def _by_tag(client: RegistryClient, path: str, digest: Digest) -> tuple[Descriptor, ...]:
+def _by_tag(fetch: FetchManifest, path: str, digest: Digest) -> tuple[Descriptor, ...]:
     tag = f"{digest.algorithm}-{digest.hex}"[:_LONGEST_TAG]
     try:
-        content_type, _, raw = client.manifest(path, tag)
+        content_type, _, raw = fetch(path, tag)
     except Error as error:
         if error.kind == NOT_FOUND:
             return ()
