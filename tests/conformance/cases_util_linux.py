@@ -189,6 +189,141 @@ LSNS = r"""
 @lsns --json --list -t user
 """
 
+FINDMNT = r"""
+@findmnt -o TARGET,PROPAGATION
+@findmnt -o TARGET,PROPAGATION -J
+@findmnt -o TARGET,PROPAGATION -l
+@findmnt -o TARGET,PROPAGATION -r
+@findmnt -o TARGET,PROPAGATION -P
+@findmnt -o TARGET,PROPAGATION -n
+@findmnt -o TARGET,PROPAGATION -a
+@findmnt -o TARGET,PROPAGATION -R /mnt
+@findmnt -o TARGET,PROPAGATION,OPT-FIELDS -R /mnt
+@findmnt -o TARGET,PROPAGATION -R /mnt -r
+@findmnt -o TARGET,PROPAGATION -R /mnt -P -y
+@findmnt -o TARGET,PROPAGATION -R /mnt -J
+@findmnt -o TARGET,PROPAGATION -R /mnt -l
+@findmnt -o TARGET,PROPAGATION -R /mnt -l -J
+@findmnt -o TARGET,PROPAGATION -R /mnt -a
+@findmnt -o TARGET,PROPAGATION /mnt/a
+@findmnt -o TARGET,PROPAGATION /mnt/b
+@findmnt -o TARGET,PROPAGATION /mnt/b/x
+@findmnt -o TARGET,PROPAGATION -T /mnt/a/y
+@findmnt -o TARGET,PROPAGATION -T /mnt/a
+@findmnt -o TARGET,PROPAGATION -T /nonexistent
+@findmnt -o TARGET,PROPAGATION -M /mnt/c
+@findmnt -o TARGET,PROPAGATION -M /mnt/c/
+@findmnt -o TARGET,PROPAGATION -M /etc
+@findmnt -o TARGET,PROPAGATION -S sa
+@findmnt -o TARGET,PROPAGATION sa
+@findmnt -o TARGET,PROPAGATION sa /mnt/a
+@findmnt -o TARGET,PROPAGATION sb /mnt/a
+@findmnt -o TARGET,PROPAGATION -t tmpfs
+@findmnt -o TARGET,PROPAGATION -t tmpfs -l
+@findmnt -o TARGET,PROPAGATION -t notmpfs
+@findmnt -o TARGET,PROPAGATION -t nosuch
+@findmnt -o TARGET,PROPAGATION -t xfs
+@findmnt -o TARGET,PROPAGATION -t tmpfs,proc -l
+@findmnt -o TARGET,PROPAGATION -i -t tmpfs
+@findmnt -o TARGET,PROPAGATION -f /mnt/b
+@findmnt -o TARGET,PROPAGATION -f
+@findmnt -o TARGET,PROPAGATION -d backward /mnt/b
+@findmnt -o TARGET,PROPAGATION -d sideward
+@findmnt -o TARGET,PROPAGATION -d backward -l -t tmpfs
+@findmnt -o TARGET,PROPAGATION -U
+@findmnt -o TARGET,PROPAGATION -U -R /mnt
+@findmnt -o TARGET,PROPAGATION --shadowed
+@findmnt -o TARGET,PROPAGATION --real
+@findmnt -o TARGET,PROPAGATION --pseudo
+@findmnt -o TARGET,PROPAGATION -O noatime
+@findmnt -o TARGET,PROPAGATION -O ro
+@findmnt -o TARGET,PROPAGATION -O nosuid -l
+@findmnt -o TARGET,PROPAGATION,FOO
+@findmnt -o target,propagation /mnt/d
+@findmnt -o PROPAGATION /mnt/d
+@findmnt -no PROPAGATION /mnt/d
+@findmnt -o +PROPAGATION /mnt/a
+@findmnt /mnt/a
+@findmnt -o SOURCE,FSROOT,TARGET,PROPAGATION /mnt/e
+@findmnt -v -o SOURCE,TARGET,PROPAGATION /mnt/e
+@findmnt -o ID,PARENT,MAJ:MIN,TARGET,PROPAGATION -R /mnt
+@findmnt -o ID,PARENT,MAJ:MIN,TARGET,PROPAGATION -R /mnt -J
+@findmnt -o TARGET,VFS-OPTIONS,FS-OPTIONS,OPTIONS -R /mnt
+@findmnt -N $P -o TARGET,PROPAGATION /mnt/a
+@findmnt -N 4194304 -o TARGET,PROPAGATION
+@findmnt -N $P -o TID,TARGET,PROPAGATION /mnt/a | tr 0-9 N
+@findmnt -o TARGET,PROPAGATION -J -r
+@findmnt -o TARGET,PROPAGATION --bogus
+@findmnt -o
+@findmnt -o TARGET,PROPAGATION /mnt/../mnt/a
+@findmnt -C -o TARGET,PROPAGATION /mnt/../mnt/a
+@findmnt -o TARGET,PROPAGATION --tree -t tmpfs -l
+@findmnt -o TARGET,PROPAGATION a b c
+@findmnt -o TARGET,PROPAGATION -R /mnt/b
+@findmnt -o TARGET,PROPAGATION -k /mnt/a
+@findmnt -o TARGET,PROPAGATION -A -R /mnt
+cd /mnt && @findmnt -o TARGET,PROPAGATION a
+@findmnt -o PROPAGATION,TARGET -R /mnt
+@findmnt -o PROPAGATION -R /mnt
+@findmnt -o PROPAGATION -R /mnt -J
+@findmnt -o PROPAGATION,TARGET -r "/mnt/x y"
+"""
+
+# In a mount namespace of its own: a tmpfs on /mnt, others on /mnt/a and /mnt/b, empty directories c and d.
+MOUNT = r"""
+@mount --make-shared /mnt
+@mount --make-private /mnt
+@mount --make-slave /mnt
+@mount --make-unbindable /mnt
+@mount --make-rshared /mnt
+@mount --make-rprivate /mnt
+@mount --make-rslave /mnt
+@mount --make-runbindable /mnt
+@mount --make-private --make-shared /mnt
+@mount --make-shared --make-slave /mnt
+@mount --make-slave --make-shared /mnt/copy
+@mount --make-slave /mnt/copy
+@mount --make-rslave /mnt/copy
+@mount --make-rslave /mnt/copy --make-shared
+@mount --make-rshared --make-private /mnt
+@mount --make-rshared --make-unbindable /mnt
+@mount --make-private --make-rshared /mnt
+@mount --make-shared /mnt/c
+@mount --make-shared /nonexist
+@mount --make-shared
+@mount --make-shared a b c
+@mount --make-bogus /mnt
+@mount --make-s /mnt
+@mount --make-shared=1 /mnt
+@mount --make-shared none /mnt
+@mount --make-rprivate /
+@mount --make-rshared /mnt/../mnt
+@mount --make-rsh /mnt
+@mount --make-un /mnt/a
+@mount --make-private ""
+cd /mnt && @mount --make-shared .
+cd /mnt && @mount --make-shared a
+@mount --make-private /proc/self/ns/uts
+setpriv --reuid 65534 --clear-groups @mount --make-private /mnt
+@mount --bind --make-shared /mnt/a /mnt/c
+@mount --make-private --bind /mnt/a /mnt/c
+@mount --bind /mnt/copy /mnt/c
+@mount --rbind /mnt/a /mnt/c
+@mount --rbind /mnt /mnt/c
+@mount -B /mnt/a /mnt/c
+@mount -R /mnt/a /mnt/c
+@mount -M /mnt/a /mnt/c
+@mount --move /mnt/a /mnt/c
+@mount --make-shared /mnt && @mount --move /mnt/a /mnt/c
+@mount --move /mnt/c /mnt/d
+@mount --move /mnt/a /mnt/a/inner
+@mount --bind /nonexist /mnt/c
+@mount --bind /mnt/a /nonexist
+@mount --bind /etc/passwd /mnt/c
+@mount --make-unbindable /mnt/a && @mount --bind /mnt/a /mnt/c
+@mount --make-runbindable /mnt/a && @mount --rbind /mnt /mnt/c
+"""
+
 
 def lines(text: str) -> list[str]:
     """Return the cases of a block."""

@@ -1,4 +1,6 @@
-"""hezi linked as unshare, nsenter and lsns does what they do: exit code, output and its order.
+"""hezi linked as unshare, nsenter and lsns does what they do, and hezi mount what findmnt and mount --make-* do.
+
+Compared are exit code, output and its order.
 
 Where hezi differs on purpose it is not in the cases: ``unshare -f`` of a program that dies of SIGKILL (exit code 1
 there, 137 here), ``unshare -r --setgroups deny`` (EPERM there), a signal by its number for ``--kill-child`` (refused
@@ -21,7 +23,7 @@ from tests.support.harness import wait_until
 
 @pytest.fixture(scope="module")
 def programs() -> Iterator[Path]:
-    with util_linux.linked("unshare", "nsenter", "lsns") as directory:
+    with util_linux.linked("unshare", "nsenter", "lsns", "findmnt", "mount") as directory:
         yield directory
 
 
@@ -87,3 +89,25 @@ def test_same_as_lsns(programs: Path, world: int, line: str):
         return re.sub(r"\b2[0-9]{4}\b", "OTHER", text)
 
     assert not util_linux.differences(line, programs, prefix=enter, env={"U": number}, normal=without_own_number)
+
+
+@pytest.fixture(scope="module")
+def mounts() -> Iterator[int]:
+    """A process in a mount namespace with mounts in all states."""
+    with util_linux.mounts() as holder:
+        yield holder
+
+
+@pytest.mark.needs("root", "unshare")
+@pytest.mark.parametrize("line", cases.lines(cases.FINDMNT))
+def test_same_as_findmnt(programs: Path, mounts: int, line: str):
+    enter = ("nsenter", "-t", str(mounts), "-m", "--")
+    assert not util_linux.differences(line, programs, prefix=enter, env={"P": str(mounts)})
+
+
+@pytest.mark.needs("root", "unshare", "setpriv")
+@pytest.mark.parametrize("line", cases.lines(cases.MOUNT))
+def test_same_as_mount(programs: Path, others: bool, line: str):
+    if line.startswith("setpriv") and not others:
+        pytest.skip("the interpreter is out of reach of other users")
+    assert not util_linux.differences(f"{util_linux.SOME_MOUNTS}\n{line}\n{util_linux.TELL}", programs)

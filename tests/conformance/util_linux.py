@@ -21,8 +21,11 @@ _PROGRAM = f"""#!{sys.executable} -IS
 import sys
 sys.path.insert(0, {str(REPOSITORY / "src")!r})
 from hezi.front.cli.main import main
+sys.argv[:1] = WORDS or sys.argv[:1]
 main()
 """
+# Tools that hezi has a command for, but does not stand in for under their names.
+_COMMANDS = {"findmnt": ["hezi", "mount", "ls"], "mount": ["hezi", "mount", "make"]}
 _ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "SHELL": "/bin/sh", "HOME": "/"}
 
 
@@ -42,7 +45,7 @@ def linked(*names: str) -> Iterator[Path]:
         directory.chmod(0o755)
         for each in names:
             program = directory / each
-            program.write_text(_PROGRAM)
+            program.write_text(_PROGRAM.replace("WORDS", repr(_COMMANDS.get(each, []))))
             program.chmod(0o755)
         yield directory
 
@@ -142,3 +145,47 @@ def _sleepers(ancestor: int) -> dict[str, int]:
         return pid == ancestor
 
     return {duration: pid for duration, pid in found.items() if below(pid)}
+
+
+# --- mounts ----------------------------------------------------------------------------------------------------------
+
+_ALL_STATES = """
+mount -t tmpfs t /mnt
+mkdir /mnt/a /mnt/b /mnt/c /mnt/d /mnt/e /mnt/f "/mnt/x y"
+mount --make-shared /mnt
+for each in a b c d "x y"; do mount -t tmpfs "s$each" "/mnt/$each"; done
+mount -t tmpfs -o ro,nosuid over /mnt/b
+mount --make-private /mnt/a
+mount --make-unbindable /mnt/c
+mkdir /mnt/d/sub
+mount --bind /mnt/d/sub /mnt/e
+mount --bind /mnt/d /mnt/f
+mount --make-slave /mnt/e
+mount --make-slave /mnt/f
+mount --make-shared /mnt/f
+echo ready
+exec cat
+"""
+# Run before a case, in a mount namespace for it alone.
+SOME_MOUNTS = """
+exec unshare -m --propagation private bash -s <<'END'
+mount -t tmpfs t /mnt; mkdir /mnt/a /mnt/b /mnt/c /mnt/d /mnt/copy
+mount -t tmpfs a /mnt/a; mkdir /mnt/a/inner; mount -t tmpfs inner /mnt/a/inner; mount -t tmpfs b /mnt/b
+mount --make-shared /mnt/b; mount --bind /mnt/b /mnt/copy"""
+TELL = """
+code=$?; findmnt -rno TARGET,PROPAGATION -R /mnt; findmnt -no PROPAGATION /; exit $code
+END
+"""
+
+
+@contextlib.contextmanager
+def mounts() -> Iterator[int]:
+    """Make a mount namespace with mounts in all states; give a process in it."""
+    argv = ["unshare", "-m", "--propagation", "private", "bash", "-c", _ALL_STATES]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_ENV, cwd="/") as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            yield process.pid
+        finally:
+            process.kill()
