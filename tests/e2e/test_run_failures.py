@@ -128,11 +128,28 @@ def _running(hezi: Hezi, image: str) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_killed_engine_takes_the_container_along_and_the_next_run_sweeps(hezi_env: Hezi, busybox_image: str) -> None:
+def test_the_container_of_a_killed_command_goes_on(hezi_env: Hezi, busybox_image: str) -> None:
     hezi_env.run("pull", busybox_image, check=True)
     process = _running(hezi_env, busybox_image)
     process.kill()
     process.communicate()
+    (container,) = hezi_env.run("ps", "-q", check=True).stdout.split()
+    assert hezi_env.run("ps", "--format", "{{.State}}").stdout == "running\n"
+    assert hezi_env.run("stop", "-t", "0", container).stdout == f"{container}\n"
+    # It was started with --rm, and that is kept by its monitor.
+    assert hezi_env.run("ps", "-aq").stdout == ""
+    assert not list((hezi_env.root / "containers").iterdir())
+
+
+def test_the_container_of_a_killed_monitor_is_dead_and_the_next_command_sweeps(
+    hezi_env: Hezi, busybox_image: str
+) -> None:
+    hezi_env.run("pull", busybox_image, check=True)
+    process = _running(hezi_env, busybox_image)
+    (monitor,) = [int(line.split()[0]) for line in hezi_env.processes() if "hezi-monitor" in line]
+    os.kill(monitor, signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert process.returncode == 125
     assert wait_until(lambda: not hezi_env.processes())
     assert hezi_env.run("run", "--rm", "--network", "none", busybox_image, "echo", "next").stdout == "next\n"
     assert not list((hezi_env.root / "containers").iterdir())
@@ -237,10 +254,9 @@ def test_nobody_else_gets_to_what_images_and_containers_hold(hezi_env: Hezi, bus
             prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", script]
             assert subprocess.run(prefix, capture_output=True, check=False).stdout == b""
     finally:
-        process.terminate()
-        process.kill()
+        (container,) = hezi_env.run("ps", "-q", check=True).stdout.split()
+        hezi_env.run("rm", "-f", container, check=True)
         process.communicate()
-    hezi_env.run("run", "--rm", "--network", "none", busybox_image, "true", check=True)
 
 
 def test_a_strict_umask_changes_nothing_inside(hezi_env: Hezi, busybox_image: str, tmp_path: Path) -> None:

@@ -64,8 +64,17 @@ def test_exit_code_and_the_terminal_given_back(shell):
     leave(shell, 3)
 
 
+# Says that it has the terminal before a key is pressed, and again when it is continued.
+LONG = """sh -c 'trap "echo go""es on" CONT; echo be""gun; while :; do sleep 0.1; done'"""
+
+
+def occupy(terminal):
+    terminal.type(LONG)
+    terminal.expect("begun")
+
+
 def test_interrupt_reaches_the_program_only(shell):
-    shell.type("sleep 1000")
+    occupy(shell)
     shell.press("C-c")
     shell.type('echo "after=$?"')
     shell.expect("after=130")
@@ -73,7 +82,7 @@ def test_interrupt_reaches_the_program_only(shell):
 
 
 def test_job_control(shell):
-    shell.type("sleep 1000")
+    occupy(shell)
     shell.press("C-z")
     shell.expect("Stopped")
     shell.type("jobs; bg; jobs")
@@ -106,7 +115,7 @@ def test_a_terminated_hezi_gives_the_terminal_back(shell, hezi_env):
 
 
 def test_a_closed_window_ends_the_box(shell, hezi_env):
-    shell.type("sleep 1000")
+    occupy(shell)
     shell.close()
     assert wait_until(lambda: not [one for one in hezi_env.processes() if "hezi run" in one])
 
@@ -118,7 +127,7 @@ def test_stopped_and_continued_it_is_raw_again(shell, hezi_env):
     shell.clear()
     shell.type("fg")
     shell.expect("hezi run")
-    shell.type("sleep 1000")
+    occupy(shell)
     shell.press("C-c")
     shell.type('echo "after=$?"')
     shell.expect("after=130")
@@ -139,10 +148,11 @@ def test_bash_of_a_real_debian(hezi_env, debian_image, terminal):
     terminal.type(tmux.words(*hezi_env.argv("run", "-it", "--rm", debian_image, "bash", "--norc")))
     terminal.expect("bash-5", timeout=120)
     terminal.clear()
-    terminal.type("sleep 1000")
+    occupy(terminal)
     terminal.press("C-z")
     terminal.expect("Stopped")
     terminal.type("fg")
+    terminal.expect("goes on")
     terminal.press("C-c")
     terminal.type('echo "after=$?"; tput cols')
     screen = terminal.expect("after=130")

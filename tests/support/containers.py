@@ -40,7 +40,7 @@ class Box:
     def create(self, name: str, **more: object) -> str:
         """Add a container that was never started; return its id."""
         with ImageStore(self.paths.root) as store:
-            details = record.Details(record.myself(), False, "/hezi-test", (), ("sh",), {}, 15, False)
+            details = record.Details(False, "/hezi-test", (), ("sh",), {}, 15, False)
             details = details._replace(**more)  # type: ignore[arg-type]  # fields of Details
             one = record.Record(self.paths, store.database, ids.new_id(), name, details)
             one.create(str(self.image.id), IMAGE, store.chain_ids(self.image.id))

@@ -86,18 +86,23 @@ class Hezi:
         return Engine(root=str(self.root), runroot=str(self.runroot))
 
     def processes(self) -> list[str]:
-        """Return "pid command" of every process that was started with our root in its environment, or runs in it."""
+        """Return "pid command" of every process with our root in its environment, and of every monitor of it."""
         wanted = f"HEZI_ROOT={self.root}\0".encode()
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 mine = wanted in (entry / "environ").read_bytes() + b"\0"
                 command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                mine = mine or (_is_monitor(command) and self._works_here(entry))
             except OSError:
                 continue
             if mine and int(entry.name) != os.getpid():
                 found.append(f"{entry.name} {command}")
         return found
+
+    def _works_here(self, process: Path) -> bool:
+        """A monitor has an empty environment; it holds the directories of its container open."""
+        return any(os.readlink(fd).startswith(f"{self.directory}/") for fd in (process / "fd").iterdir())
 
     def mounts(self) -> list[str]:
         """Return the mount points of this mount namespace that our directories have a part in."""
@@ -111,6 +116,13 @@ class Hezi:
                 os.kill(int(line.split()[0]), signal.SIGKILL)
             except ProcessLookupError:
                 continue
+        # A killed monitor leaves the groups of its container to the next command, of which there is none.
+        for container in os.listdir(self.root / "containers") if (self.root / "containers").is_dir() else ():
+            groups = [
+                *Path("/sys/fs/cgroup").glob(f"hezi/{container}"),
+                *Path("/sys/fs/cgroup").glob(f"*/hezi/{container}"),
+            ]
+            wait_until(lambda: not [one for one in groups if not _rmdir(one)])  # noqa: B023 - used at once
         for line in reversed(self.mounts()):
             subprocess.run(["umount", "--lazy", line.split()[4]], capture_output=True, check=False)
 
@@ -123,3 +135,15 @@ def wait_until(condition: Any, *, timeout: float = 10, every: float = 0.05) -> b
             return True
         time.sleep(every)
     return bool(condition())
+
+
+def _is_monitor(command: str) -> bool:
+    return command.startswith("hezi-monitor ") or ("hezi.runtime.stage1" in command and command.endswith(" monitor"))
+
+
+def _rmdir(group: Path) -> bool:
+    try:
+        group.rmdir()
+    except OSError:
+        return not group.exists()
+    return True

@@ -37,8 +37,15 @@ def left_behind(before: Traces, hezi: Hezi, *, timeout: float = 5.0) -> list[str
         found += [f"state {item}" for item in _state(hezi)]
         return found
 
-    wait_until(lambda: not find(), timeout=timeout, every=0.1)
-    return find()
+    # What others on this machine do comes and goes; what is left behind is there at every look.
+    stays = set(find())
+
+    def gone() -> bool:
+        stays.intersection_update(find())
+        return not stays
+
+    wait_until(gone, timeout=timeout, every=0.1)
+    return [one for one in find() if one in stays]
 
 
 def _mounts() -> frozenset[str]:
@@ -50,7 +57,7 @@ def _cgroups() -> frozenset[str]:
     # Not by Path.glob, which fails when a directory goes away meanwhile; somebody else's containers end at any time.
     found = {path for path, _, _ in os.walk("/sys/fs/cgroup") if "hezi" in path}
     # The parent of all containers stays: making it anew for each would race with the next.
-    return frozenset(path for path in found if Path(path).name != "hezi")
+    return frozenset(path for path in found if os.path.basename(path) != "hezi")
 
 
 def _is_ours(cgroup: str) -> bool:

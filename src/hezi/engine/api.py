@@ -31,7 +31,7 @@ def run(
     request = build_request(image, command, {"remove": True, "interactive": data is not None, **options})
     out: list[bytes] = []
     err: list[bytes] = []
-    io = callers.Streams(None, out.append, err.append, None, data or b"")
+    io = callers.Streams(None, out.append, err.append, None, data or b"", tied=True)
     with launch.start(paths, request, io, callers.Callbacks()) as running:
         code = running.wait(timeout=timeout)
     return RunResult(code, b"".join(out), b"".join(err), running.id)
@@ -56,7 +56,7 @@ def _plain(name: str, value: object) -> object:
     default = RunRequest._field_defaults[name]
     if isinstance(default, bool):
         return bool(value)
-    if name in {"oom_score_adj", "pids_limit"} or value is None:
+    if name in {"oom_score_adj", "pids_limit", "stop_timeout"} or value is None:
         return value
     return str(value)
 

@@ -12,13 +12,17 @@ if TYPE_CHECKING:
 
 
 class Streams(NamedTuple):
-    """The caller's descriptors, which stay the caller's; or functions that take the bytes."""
+    """The caller's descriptors, which stay the caller's; or functions that take the bytes.
+
+    :ivar tied: the container is killed when the caller's process ends, however that ends.
+    """
 
     stdin: int | None = None
     stdout: int | Callable[[bytes], None] = 1
     stderr: int | Callable[[bytes], None] = 2
     console_size: tuple[int, int] | None = None
     data: bytes = b""
+    tied: bool = False
 
 
 class Callbacks(NamedTuple):

@@ -29,17 +29,22 @@ def contents(network: str, hostname: str) -> dict[str, bytes]:
 def write(directory: str, files: dict[str, bytes]) -> None:
     """Write them into the container's directory; they are bound from there, so they stay the same files.
 
+    A later start finds them there: hosts is written anew, as docker does, what the container made of the others stays.
+
     :raises errors.Error: the disk is full, ...
     """
     for name, data in files.items():
+        again = os.O_TRUNC if name == "hosts" else os.O_EXCL
         try:
-            fd = os.open(f"{directory}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            fd = os.open(f"{directory}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | again, 0o644)
             try:
                 # Whatever the umask: other users of the container read them.
                 os.fchmod(fd, 0o644)
                 os.write(fd, data)
             finally:
                 os.close(fd)
+        except FileExistsError:
+            continue
         except OSError as error:
             doing = f"cannot write the container's {name}"
             raise errors.from_os_error(doing, error) from error

@@ -1,4 +1,4 @@
-"""The first step of a start: stage 1's interpreter starts on another processor while this one imports and reads.
+"""The first step of a start: the monitor's interpreter starts on another processor while this one imports and reads.
 
 Nothing is imported here that is not needed for that.
 """
@@ -20,7 +20,18 @@ def start(paths: Paths, request: RunRequest, io: Streams, callbacks: Callbacks) 
     rights.check()
     from hezi.runtime import spawn
 
-    with spawn.spawn() as stage:
+    with spawn.spawn(monitored=True) as stage:
         from hezi.engine import run
 
         return run.start(paths, request, io, callbacks, stage)
+
+
+def detached(paths: Paths, request: RunRequest, callbacks: Callbacks) -> str:
+    """Start a container that nobody is attached to; gives its id."""
+    rights.check()
+    from hezi.runtime import spawn
+
+    with spawn.spawn(monitored=True) as stage:
+        from hezi.engine import run
+
+        return run.detached(paths, request, callbacks, stage)

@@ -91,10 +91,6 @@ def read(paths: Paths, container: str, selection: Selection) -> Iterator[list[Lo
         hint = "journalctl CONTAINER_ID=... shows what went to the journal" if driver == "journald" else None
         raise errors.Error(errors.UNSUPPORTED, "configured logging driver does not support reading", hint=hint)
     path = _path(paths, row)
-    if row.started_ns and not os.path.exists(path) and not os.path.exists(f"{paths.runroot}/containers/{row.id}"):
-        # Only a monitor writes a log. An empty answer would say that the program wrote nothing.
-        text = f"no log of {row.name} was kept: a program that runs in the foreground has none yet"
-        raise errors.Error(errors.UNSUPPORTED, text)
     yield from read_files(path, selection, lambda: _writing(paths, row))
 
 
@@ -105,27 +101,11 @@ def _path(paths: Paths, row: ContainerRow) -> str:
 
 
 def _writing(paths: Paths, row: ContainerRow) -> bool:
-    """Whether somebody may still write to the log: the container runs, or its monitor does."""
-    from hezi.linux import pidfd
+    """Whether somebody may still write to the log: the monitor is there and does not say that it is over."""
+    from hezi.engine import held, recover
 
-    try:
-        with open(f"{paths.runroot}/containers/{row.id}/state.json", "rb") as file:
-            state = json.loads(file.read(1 << 20))
-        if state.get("status") not in {"running", "paused", "restarting"} or state.get("boot_id") != pidfd.boot_id():
-            return False
-        pairs = (("monitor_pid", "monitor_start_time"), ("pid", "start_time"))
-        return any(_lives(state.get(pid), state.get(start)) for pid, start in pairs)
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
-def _lives(pid: object, start: object) -> bool:
-    from hezi.linux import pidfd
-
-    try:
-        return isinstance(pid, int) and pid > 0 and pidfd.start_time(pid) == start
-    except OSError:
-        return False
+    state = held.state(paths, row.id, held.boot())
+    return state is not None and state["status"] in recover.ALIVE
 
 
 def read_files(path: str, selection: Selection, writing: Callable[[], bool]) -> Iterator[list[LogLine]]:

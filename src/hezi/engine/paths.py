@@ -1,8 +1,8 @@
 """Where an engine keeps its things.
 
     root (/var/lib/hezi, $HEZI_ROOT)          runroot (/run/hezi, $HEZI_RUNROOT)
-      hezi.db         SQLite                    containers/<id>/   what need not outlive a boot
-      content/        OCI image layout
+      hezi.db         SQLite                    containers/<id>/   state.json, the monitor's socket
+      content/        OCI image layout          events             what has happened
       ingest/         downloads under way
       layers/         what the snapshot driver made
       containers/<id> upper, work, config.json, hosts, exit record
@@ -56,6 +56,11 @@ class Paths(NamedTuple):
     def cache(self) -> str:
         """Derived data that may be deleted at any time."""
         return f"{self.root}/cache"
+
+    @property
+    def events(self) -> str:
+        """What has happened, a line of JSON each; see :mod:`hezi.engine.events`."""
+        return f"{self.runroot}/events"
 
     def make(self) -> None:
         """Make both directories (0700) when they are missing.

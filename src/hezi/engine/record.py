@@ -3,9 +3,10 @@
     containers/<id>/   0700
       upper, work      of the root file system
       hosts, resolv.conf, hostname
-      config.json      OCI runtime specification (not with --rm)
+      config.json      OCI runtime specification
       image.json       the image's configuration (not with --rm)
-      exit.json        how it ended, synced before anybody is told (not with --rm)
+      exit.json        how it ended, synced before anybody is told, by the monitor (not with --rm)
+      <id>-json.log    what it wrote
 
 The row comes before the directory and goes after it: whatever is killed wherever, a row tells of everything there is.
 """
@@ -19,19 +20,20 @@ from hezi._util import atomic, clock
 from hezi._util.record import NamedTuple
 from hezi.db import containers
 from hezi.db import images as image_rows
-from hezi.engine import names
-from hezi.linux import pidfd
+from hezi.engine import held, names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from sqlite3 import Connection
+    from typing import Any
 
     from hezi.db.connection import Database
     from hezi.engine.paths import Paths
-    from hezi.runtime.box import ExitStatus
 
 IMAGE_CONFIG = "image.json"
+# Written by ourselves: arguments and environment as far as execve(2) takes them, with escapes.
+_MOST_CONFIG = 64 << 20
 _NAME_START = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _NAME_LETTERS = _NAME_START | frozenset("_.-")
 
@@ -39,7 +41,6 @@ _NAME_LETTERS = _NAME_START | frozenset("_.-")
 class Details(NamedTuple):
     """What the row's JSON keeps for whoever cleans up after us, and for those who look at the container."""
 
-    owner: tuple[int, int, str]  # pid, start time, boot id of the process that holds the container
     remove: bool
     cgroup: str
     volumes: tuple[str, ...]  # anonymous ones, which go with the container
@@ -68,12 +69,6 @@ def check_name(name: str) -> str:
     return name
 
 
-def myself() -> tuple[int, int, str]:
-    """Return who we are in a way that survives the reuse of process numbers."""
-    pid = os.getpid()
-    return pid, pidfd.start_time(pid), pidfd.boot_id()
-
-
 class Record:
     """One container's row and directory."""
 
@@ -93,23 +88,24 @@ class Record:
         return self._database
 
     def create(self, image_id: str, image_name: str, chain_ids: Sequence[str], *, image_config: bytes = b"") -> None:
-        """Add the row and make the directory.
+        """Add the row, which this process holds, and make the directory.
 
         :param image_config: to be kept for starts after the image is gone.
 
         :raises errors.Error: the name is taken, the image was removed meanwhile, the disk is full.
         """
-        config = _encode(self.details)
+        config = encode(self.details)
         now = clock.now_ns()
+        holder = held.myself()
         row = containers.ContainerRow(
             id=self.id,
             name=self.name,
             image_id=image_id,
             image_name=image_name,
-            state=containers.CREATED,
-            pid=self.details.owner[0],
-            start_time=self.details.owner[1],
-            boot_id=self.details.owner[2],
+            state=containers.NEW,
+            pid=holder[0],
+            start_time=holder[1],
+            boot_id=holder[2],
             created_ns=now,
             started_ns=0,
             finished_ns=0,
@@ -138,47 +134,43 @@ class Record:
             doing = "cannot make the container's directory"
             raise errors.from_os_error(doing, error) from error
 
-    def started(self, pid: int) -> None:
-        """Record that the program runs."""
-        try:
-            process = (pid, pidfd.start_time(pid), self.details.owner[2])
-        except OSError:
-            # It has ended already: its record follows at once.
-            process = (pid, 0, self.details.owner[2])
+    def started(self, monitor: containers.Process, started_ns: int) -> None:
+        """Record that the program runs, and that its monitor holds the container from now on."""
         with self._database.write() as connection:
-            containers.started(connection, self.id, process, clock.now_ns())
+            containers.started(connection, self.id, monitor, started_ns)
+            if self.details.error:
+                self.details = self.details._replace(error="")
+                containers.configure(connection, self.id, encode(self.details))
 
-    def write_config(self, document: object) -> None:
+    def write_config(self, document: Mapping[str, Any]) -> None:
         """Keep the runtime specification, for people and for later commands.
 
         :raises errors.Error: the disk is full, ...
         """
-        import json
+        from hezi.spec import jsondoc
 
-        self._write("config.json", json.dumps(document).encode(), sync=False)
+        self._write("config.json", jsondoc.dumps(document, escaped=True), sync=False)
 
-    def finished(self, status: ExitStatus) -> None:
-        """Record how it ended: on the disk first, then in the database."""
-        import json
-
-        now = clock.now_ns()
-        document = {"ExitCode": status.code, "Signal": status.signal, "FinishedAt": clock.rfc3339(now)}
-        self._write("exit.json", json.dumps(document).encode(), sync=True)
-        with self._database.write() as connection:
-            containers.finished(connection, self.id, status.code, now)
-
-    def not_started(self, code: int, why: str) -> None:
-        """Keep the container as ``created`` with the code of its failed start, as docker does; nobody holds it."""
+    def not_started(self, state: str, code: int, why: str) -> None:
+        """Keep the code of a failed start, as docker does; nobody holds the container any more."""
         self.details = self.details._replace(error=why)
         with self._database.write() as connection:
-            connection.execute(
-                "UPDATE containers SET pid=0, exit_code=?, config=? WHERE id=?", (code, _encode(self.details), self.id)
-            )
+            containers.release(connection, self.id, state)
+            connection.execute("UPDATE containers SET exit_code=? WHERE id=?", (code, self.id))
+            containers.configure(connection, self.id, encode(self.details))
 
-    def release(self) -> None:
-        """Say that nobody holds the container: it is made, and waits for its start."""
+    def release(self, state: str = containers.CREATED) -> None:
+        """Say that nobody holds the container: it waits for its start."""
         with self._database.write() as connection:
-            connection.execute("UPDATE containers SET pid=0 WHERE id=?", (self.id,))
+            containers.release(connection, self.id, state)
+
+    def _remove_volumes(self) -> None:
+        own, points = self.details.volumes, self.details.mounts
+        if not own and not any(point.get("Type") == "volume" for point in points):
+            return
+        from hezi.engine import volume_users
+
+        volume_users.drop_anonymous(self._paths.volumes, self._database, self.id, own, points)
 
     def _write(self, name: str, data: bytes, *, sync: bool) -> None:
         try:
@@ -207,19 +199,12 @@ class Record:
         except OSError as error:
             doing = "cannot remove the container's directory"
             raise errors.from_os_error(doing, error) from error
+        held.forget(self._paths, self.id)
         self._database.free_reserve()
         # With --rm a row that comes back after a power cut is that of a dead container, which the next sweep removes.
         transaction = self._database.write if self.details.remove else self._database.removal
         with transaction() as connection:
             containers.delete(connection, self.id)
-
-    def _remove_volumes(self) -> None:
-        own, points = self.details.volumes, self.details.mounts
-        if not own and not any(point.get("Type") == "volume" for point in points):
-            return
-        from hezi.engine import volume_users
-
-        volume_users.drop_anonymous(self._paths.volumes, self._database, self.id, own, points)
 
 
 def refuse_taken(connection: Connection, name: str) -> None:
@@ -234,7 +219,7 @@ def refuse_taken(connection: Connection, name: str) -> None:
         raise errors.Error(errors.ALREADY_EXISTS, text, hint=hint)
 
 
-def _encode(details: Details) -> str:
+def encode(details: Details) -> str:
     from hezi.spec import jsondoc
 
     # Arguments may hold bytes that are not UTF-8, which only escapes carry through.
@@ -243,11 +228,11 @@ def _encode(details: Details) -> str:
 
 def decode(config: str) -> Details:
     """Return what :class:`Record` has kept in a row."""
-    import json
+    from hezi.spec import jsondoc
 
-    found = json.loads(config)
-    known = {name: found[name] for name in Details._fields if name in found}
-    for name in ("owner", "volumes", "args", "mounts", "layers"):
+    found = jsondoc.load_object(config.encode(), limit=_MOST_CONFIG, surrogates=True)
+    known: dict[str, Any] = {name: found[name] for name in Details._fields if name in found}
+    for name in ("volumes", "args", "mounts", "layers"):
         known[name] = tuple(known.get(name, ()))
     return Details(**known)
 

@@ -1,8 +1,12 @@
-"""What killed processes left: containers whose holder is gone are ended, and their cgroups, files and rows put right.
+"""What is done with a container whose holder is gone: the ordinary end of a monitor, and whatever else was killed.
 
-Runs at the start of every run; costs one query when there is nothing to do. A container belongs to the process that
-started it (named by pid, start time and boot id); the kernel kills the container with that process, so a container
-without its holder is a dead one.
+    holder gone ── its monitor runs ──────────────> adopted: the engine died between starting it and writing that down
+                └─ claimed by one UPDATE ─┬─ new, removing, or ended with --rm ──> removed
+                                          ├─ ran ──> exited, with the code of the exit record or an unknown one
+                                          └─ did not get so far ──> as it was
+
+Runs at the start of every command; costs one query when there is nothing to do. Whoever gets the row by the UPDATE does
+the work, so that any number of processes may be at it. What cannot be put right now is left for the next time.
 """
 
 from __future__ import annotations
@@ -11,44 +15,35 @@ from contextlib import suppress
 
 from hezi import errors
 from hezi._util import clock
-from hezi._util.lock import FileLock
 from hezi.db import containers
-from hezi.engine import record, volume_mounts
+from hezi.engine import held, record, volume_mounts
 from hezi.linux import pidfd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hezi.db.connection import Database
+    from hezi.db.containers import ContainerRow
     from hezi.engine.paths import Paths
 
-_QUERY = "SELECT * FROM containers WHERE state='running' OR (state='created' AND pid != 0)"
+# What a monitor says of a container that it still looks after.
+ALIVE = frozenset({"created", "running", "paused", "restarting"})
 
 
 def sweep(paths: Paths, database: Database) -> int:
-    """Put right what the dead left; return how many containers that were.
-
-    A container that cannot be put right now is left for the next time.
-    """
+    """Put right what the dead left; return how many containers that were."""
     volume_mounts.release(paths, database)
     with database.read() as connection:
-        rows = [containers.ContainerRow(*row) for row in connection.execute(_QUERY)]
+        rows = containers.held(connection)
     if not rows:
         return 0
     boot = pidfd.boot_id()
-    found = [record.from_row(paths, database, row) for row in rows]
-    dead = [one for one in found if not _lives(one.details.owner, boot)]
-    if not dead:
-        return 0
-    lock = FileLock(None, f"{paths.root}/recover.lock", blocking=False)
-    if not lock.acquire():
-        # Somebody else is at it.
-        return 0
-    try:
-        ended = sum(_end(paths, database, one) for one in dead)
+    dead = [row for row in rows if not held.is_held(row, boot)]
+    ended = sum(settle(paths, database, row) for row in dead)
+    if any(row.state in {containers.NEW, containers.REMOVING} for row in dead):
         _sweep_volumes(paths)
-        return ended
-    finally:
-        lock.release()
+    return ended
 
 
 def _sweep_volumes(paths: Paths) -> None:
@@ -58,40 +53,71 @@ def _sweep_volumes(paths: Paths) -> None:
         local.sweep(paths.volumes)
 
 
-def _lives(process: tuple[int, int, str], boot: str) -> bool:
-    pid, start, its_boot = process
-    if its_boot != boot:
-        return False
+def settle(paths: Paths, database: Database, row: ContainerRow) -> bool:
+    """Put one container right whose holder has ended; False when another one does, or it cannot be done now."""
+    said = held.state(paths, row.id, pidfd.boot_id())
     try:
-        return pidfd.start_time(pid) == start
-    except OSError:
-        return False
-
-
-def _end(paths: Paths, database: Database, one: record.Record) -> bool:
-    try:
-        remove_cgroup(one.details.cgroup)
-        if one.details.remove:
-            one.remove()
-            return True
-        code = _exit_code(one.directory)
-        with database.write() as connection:
-            containers.finished(connection, one.id, code, clock.now_ns())
+        if said is not None and said["status"] in ALIVE:
+            return _adopt(database, row, said)
+        one = record.from_row(paths, database, row)
+        transaction = database.removal if _goes(row, one.details) else database.write
+        with transaction() as connection:
+            if not containers.claim(connection, row, held.myself()):
+                return False
+        try:
+            _put_right(paths, database, row, one)
+        except BaseException:
+            # Else it would wait for the end of this process.
+            _let_go(database, row)
+            raise
     except (OSError, errors.Error):
         return False
     return True
 
 
-def _exit_code(directory: str) -> int | None:
-    """The code of the exit record, if its writer got that far."""
-    import json
+def _let_go(database: Database, row: ContainerRow) -> None:
+    with suppress(errors.Error), database.write() as connection:
+        containers.release(connection, row.id, row.state)
 
-    try:
-        with open(f"{directory}/exit.json", "rb") as file:
-            code = json.loads(file.read(4096))["ExitCode"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return code if isinstance(code, int) else None
+
+def _adopt(database: Database, row: ContainerRow, said: dict[str, Any]) -> bool:
+    monitor = (said["monitor_pid"], said["monitor_start_time"], said["boot_id"])
+    if containers.holder(row) == monitor:
+        return False
+    with database.write() as connection:
+        if not containers.claim(connection, row, monitor):
+            return False
+        containers.started(connection, row.id, monitor, said["started_ns"])
+    return True
+
+
+def _goes(row: ContainerRow, details: record.Details) -> bool:
+    return row.state in {containers.NEW, containers.REMOVING} or (details.remove and row.state == containers.RUNNING)
+
+
+def _put_right(paths: Paths, database: Database, row: ContainerRow, one: record.Record) -> None:
+    """Kill what is left of it, and write down how it is.
+
+    :raises OSError, errors.Error: it cannot be done now.
+    """
+    remove_cgroup(one.details.cgroup)
+    last = held.last_state(paths, row.id)
+    found = held.end(paths, row)
+    earlier = row.started_ns - 1 if row.state == containers.RUNNING else row.started_ns
+    ended = found if found is not None and (found.get("started_ns") or 0) > earlier else None
+    ran = row.state == containers.RUNNING or ended is not None or (last.get("started_ns") or 0) > row.started_ns
+    if _goes(row, one.details) or (ran and one.details.remove):
+        one.remove()
+        return
+    with database.write() as connection:
+        if not ran:
+            containers.release(connection, row.id, row.state)
+            return
+        document = ended or {}
+        started = document.get("started_ns") or last.get("started_ns") or row.started_ns
+        times = (started, document.get("finished_ns") or clock.now_ns())
+        containers.finished(connection, row.id, document.get("ExitCode"), times)
+    held.clear(paths, row.id)
 
 
 def remove_cgroup(path: str) -> None:

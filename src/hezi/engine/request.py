@@ -54,6 +54,8 @@ class RunRequest(NamedTuple):
     no_healthcheck: bool = False
     log_driver: str | None = None
     log_opt: tuple[str, ...] = ()  # key=value
+    attach: tuple[str, ...] = ()  # stdin, stdout, stderr; () for those that the other options mean
+    stop_timeout: int | None = None  # seconds until SIGKILL; -1 is never
     # files
     read_only: bool = False
     volume: tuple[str, ...] = ()  # -v [SOURCE:]DESTINATION[:OPTIONS]

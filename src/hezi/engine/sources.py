@@ -37,10 +37,9 @@ def prepare(paths: Paths, container: Record, made: Blueprint, root_fd: int) -> N
     _check_kernel(made)
     for use in mounts.volumes:
         _prepare_volume(paths, container, use, root_fd)
-    if not container.details.remove:
-        from hezi.spec import runtime as rt
+    from hezi.spec import runtime as rt
 
-        container.write_config(rt.to_json(made.spec))
+    container.write_config(rt.to_json(made.spec))
 
 
 def make_volumes(paths: Paths, case: Case) -> None:

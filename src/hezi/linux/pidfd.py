@@ -88,6 +88,20 @@ def start_time(pid: int | str, proc_fd: int | None = None) -> int:
     return int(after[22 - 3])
 
 
+def runs(pid: int, started: int) -> bool:
+    """Whether a process known by its number and start time still runs; one that only waits to be reaped does not."""
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            raw = os.read(fd, _STAT_BYTES)
+        finally:
+            os.close(fd)
+    except OSError:
+        return False
+    fields = raw[raw.rindex(b")") + 2 :].split()
+    return int(fields[22 - 3]) == started and fields[0] not in {b"Z", b"X"}
+
+
 def boot_id() -> str:
     """Give the kernel's random name of this boot; not namespaced."""
     with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:

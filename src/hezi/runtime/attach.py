@@ -90,6 +90,15 @@ class MonitorClient:
         self._send(protocol.QUERY)
         return _document(self._answer((protocol.STATE,)))
 
+    def ask(self, kind: int, payload: bytes = b"") -> None:
+        """Send a request and do not wait: its OK or ERROR comes by :meth:`next`, for those who read that."""
+        self._send(kind, payload)
+
+    @staticmethod
+    def document(payload: bytes) -> dict[str, Any]:
+        """Read the payload of STATE or EXIT."""
+        return _document(payload)
+
     def stop(self, signal: int = 0, timeout: float | None = None) -> None:
         """Have it stopped: the signal (0: its own), then SIGKILL after seconds (-1: never; None: its own)."""
         milliseconds = -2 if timeout is None else -1 if timeout < 0 else min(round(timeout * 1000), 2**31 - 1)
@@ -113,6 +122,10 @@ class MonitorClient:
     def resize(self, rows: int, columns: int) -> None:
         """Set the size of the terminal; without one nothing happens."""
         self._request(protocol.RESIZE, protocol.SIZE.pack(min(rows, 65535), min(columns, 65535)))
+
+    def keep(self) -> None:
+        """Have a container of ``--rm`` stay where it is at its next end."""
+        self._request(protocol.KEEP)
 
     def update(self, restart: str, most: int = 0) -> None:
         """Replace the restart policy."""
@@ -317,10 +330,9 @@ class MonitorClient:
 
 
 def _document(payload: bytes) -> dict[str, Any]:
-    import json
+    from hezi.spec import jsondoc
 
-    found: dict[str, Any] = json.loads(payload)
-    return found
+    return jsondoc.load_object(payload, limit=protocol.MAX_PAYLOAD, surrogates=True)
 
 
 def _refusal(payload: bytes) -> errors.Error:

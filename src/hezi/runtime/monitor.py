@@ -280,10 +280,11 @@ class Monitor:
         self.files.forget_exit()
         self.write_state()
         self.files.event("start")
-        if not self.announced:
-            self._announce(child)
+        # Before a client asks whether there is input; nothing is read before the next turn of the loop.
         master, child.master = child.master, -1
         self.streams.release(master)
+        if not self.announced:
+            self._announce(child)
         self._watch_oom()
         if self.health is not None:
             self.health.start()

@@ -64,6 +64,7 @@ class Requests:
             protocol.QUERY: self._query,
             protocol.EXEC: self._exec,
             protocol.CLOSE_OUTPUT: self._close_output,
+            protocol.KEEP: self._keep,
         }
 
     def handle(self, client: Client, kind: int, payload: bytes) -> None:
@@ -85,7 +86,7 @@ class Requests:
     def hello(self, client: Client, flags: int) -> None:
         """Attach a client."""
         client.flags = flags
-        if flags & protocol.WANT_STDIN:
+        if flags & (protocol.WANT_STDIN | protocol.TIED):
             # Before anything is sent: it may be gone already.
             client.on_gone = lambda: self._left(client)
         self._query(client, b"")
@@ -99,6 +100,8 @@ class Requests:
 
     def _left(self, client: Client) -> None:
         """A client that gave input is gone: with docker's StdinOnce that was all there is."""
+        if client.flags & protocol.TIED:
+            self._container.stop(signals.SIGKILL, None, "caller")
         others = any(one.flags & protocol.WANT_STDIN for one in self._container.clients.all if one is not client)
         if client.flags & protocol.WANT_STDIN and not others:
             self._end_input()
@@ -186,6 +189,10 @@ class Requests:
         one.thaw()
         one.write_state()
         one.files.event("unpause")
+        client.send(protocol.OK)
+
+    def _keep(self, client: Client, _payload: bytes) -> None:
+        self._container.settings["remove"] = False
         client.send(protocol.OK)
 
     def _wait(self, client: Client, payload: bytes) -> None:

@@ -50,6 +50,7 @@ DETACH = 10
 UPDATE = 11  # restart policy: u32 most tries, then its name
 QUERY = 12  # answered with STATE
 EXEC = 13  # marshal: (operations, names of descriptors, flags)
+KEEP = 15  # with --rm: it is not to be removed at this end (a restart follows)
 CLOSE_OUTPUT = 14  # u8: STDOUT or STDERR: this client's reader is gone; without another one the program is to know
 # --- monitor to client ---
 OK = 64
@@ -71,6 +72,8 @@ WANT_STDERR = 4
 BACKPRESSURE = 8
 # This client starts the container: nothing of its output is lost, and with its input's end the program's ends.
 OWNER = 16
+# The container is killed when this client goes without a word: a program's sandbox ends with the program.
+TIED = 32
 
 # What WAIT waits for: that it does not run (perhaps at once), the next time it ends, that it ends for good.
 WAIT_NOT_RUNNING = 0

@@ -76,7 +76,7 @@ def test_harmless_values_of_refused_flags_are_accepted():
 
 
 def test_every_working_flag_of_run_reaches_the_request():
-    by_hand = {"rm", "network", "net", "shm-size", "pull", "plan", "sig-proxy"}
+    by_hand = {"attach", "rm", "network", "net", "shm-size", "pull", "plan", "sig-proxy"}
     fields = set(RunRequest._fields)
     for option in (one for one in run.VERB.options if one.refusal is None):
         if option.name in by_hand:

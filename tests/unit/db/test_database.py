@@ -166,7 +166,7 @@ def test_containers_keep_their_layers(database: Database) -> None:
         row = containers.by_name(connection, "box")
         assert row is not None
         assert (row.state, row.pid, row.start_time, row.boot_id, row.started_ns) == ("running", 42, 7, "boot", 5)
-        containers.finished(connection, "1234", 3, 9)
+        containers.finished(connection, "1234", 3, (5, 9))
         row = containers.get(connection, "1234")
         assert row is not None
         assert (row.state, row.exit_code, row.pid) == ("exited", 3, 0)

@@ -70,6 +70,90 @@ class Container:
         with opened(self._paths) as database:
             return inspect.document(self._paths, database, self.id, sizes=sizes)
 
+    def start(self, *, notice: NoticeCallback | None = None) -> None:
+        """Start it, with nobody attached; nothing happens when it runs.
+
+        :param notice: told what it goes without.
+        :raises hezi.Error: kinds ``command-not-found``, ``not-executable``, and all others that a start has.
+        """
+        from hezi.engine import callers
+        from hezi.engine.containers import lifecycle
+
+        started = lifecycle.start(self._paths, self.id, callers.Callbacks(notice, None))
+        if started.monitored is not None:
+            started.monitored.client.close()
+
+    def stop(self, *, timeout: float | None = None, signal: str | int | None = None) -> None:
+        """Ask it to end, kill it when it does not, and return when it has ended; no error when it does not run.
+
+        :param timeout: seconds until SIGKILL, -1 for never; its own (10 s) by default.
+        :param signal: name or number; its own (SIGTERM) by default.
+        """
+        from hezi.engine.containers import lifecycle
+
+        with opened(self._paths) as database:
+            lifecycle.stop(self._paths, database, self.id, timeout=timeout, signal=_signal(signal, 0))
+
+    def kill(self, signal: str | int = "KILL") -> None:
+        """Send a signal to its first process.
+
+        :raises hezi.Error: it does not run (``conflict``).
+        """
+        from hezi.engine.containers import lifecycle
+
+        with opened(self._paths) as database:
+            lifecycle.kill(self._paths, database, self.id, _signal(signal, 9))
+
+    def restart(
+        self,
+        *,
+        timeout: float | None = None,
+        signal: str | int | None = None,
+        notice: NoticeCallback | None = None,
+    ) -> None:
+        """Stop it, if it runs, and start it again; parameters as for :meth:`stop` and :meth:`start`."""
+        from hezi.engine import callers
+        from hezi.engine.containers import lifecycle
+
+        told = callers.Callbacks(notice, None)
+        with opened(self._paths) as database:
+            lifecycle.restart(self._paths, database, self.id, told, timeout=timeout, signal=_signal(signal, 0))
+
+    def pause(self) -> None:
+        """Freeze all its processes.
+
+        :raises hezi.Error: it does not run, or is paused already (``conflict``).
+        """
+        from hezi.engine.containers import lifecycle
+
+        with opened(self._paths) as database:
+            lifecycle.pause(self._paths, database, self.id)
+
+    def unpause(self) -> None:
+        """Let them go on.
+
+        :raises hezi.Error: it is not paused (``conflict``).
+        """
+        from hezi.engine.containers import lifecycle
+
+        with opened(self._paths) as database:
+            lifecycle.unpause(self._paths, database, self.id)
+
+    def wait(self, *, timeout: float | None = None) -> int:
+        """Wait until it does not run, and return its exit code (128+n for a signal).
+
+        :param timeout: seconds; then kind ``timeout`` is raised.
+        :raises hezi.Error: nobody knows how it ended (``unavailable``).
+        """
+        from hezi.engine.containers import lifecycle
+        from hezi.errors import TIMEOUT, Error
+
+        with opened(self._paths) as database:
+            code = lifecycle.wait(self._paths, database, self.id, timeout=timeout)
+        if code is None:
+            raise Error(TIMEOUT, f"the container still runs after {timeout:g} seconds")
+        return code
+
     def rename(self, name: str) -> None:
         """Give it another name.
 
@@ -183,6 +267,14 @@ class Container:
                 raise
 
 
+def _signal(value: str | int | None, default: int) -> int:
+    if value is None:
+        return default
+    from hezi.engine import parse_limits
+
+    return parse_limits.parse_signal(str(value))
+
+
 class Containers:
     """The containers of an engine."""
 
@@ -212,15 +304,37 @@ class Containers:
 
         return Container(self._paths, create.create(self._paths, request, callers.Callbacks(notice, progress)))
 
+    def run(self, image: str, command: Sequence[str] = (), **options: object) -> Container:
+        """Make a container and start it, with nobody attached (``run -d``).
+
+        :param options: as for :meth:`create`.
+        :raises hezi.Error: as :meth:`create` and :meth:`Container.start`.
+        """
+        from hezi.engine import api
+
+        return self.run_from(api.build_request(image, command, {"detach": True, **options}))
+
+    def run_from(
+        self,
+        request: RunRequest,
+        *,
+        notice: NoticeCallback | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Container:
+        """Start a container from a request, with nobody attached; see :meth:`create_from` for the callbacks."""
+        from hezi.engine import callers, launch
+
+        return Container(self._paths, launch.detached(self._paths, request, callers.Callbacks(notice, progress)))
+
     def get(self, name: str) -> Container:
         """Return one by its name, its id or a unique prefix of that.
 
         :raises hezi.Error: there is none (``not-found``), or the prefix fits several (``invalid``).
         """
-        from hezi.engine.containers import find
+        from hezi.engine import find_container
 
         with opened(self._paths) as database, database.read() as connection:
-            return Container(self._paths, find.find(connection, name).id)
+            return Container(self._paths, find_container.find(connection, name).id)
 
     def list(
         self,

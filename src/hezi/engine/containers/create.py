@@ -6,8 +6,7 @@ from contextlib import ExitStack, suppress
 
 from hezi import errors
 from hezi.db import containers
-from hezi.engine import accounts, record, recover, rights, run, runspec, sources
-from hezi.engine.containers import find
+from hezi.engine import accounts, find_container, making, record, recover, rights, runspec, sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,15 +22,15 @@ def create(paths: Paths, request: RunRequest, callbacks: Callbacks) -> str:
     from hezi.store.images import ImageStore
 
     rights.check()
-    run.check_early(request)
+    making.check_early(request)
     paths.make()
     with ExitStack() as stack:
         store = stack.enter_context(ImageStore(paths.root))
         recover.sweep(paths, store.database)
-        image, case = run.choose(paths, store, request, callbacks)
+        image, case = making.choose(paths, store, request, callbacks)
         _rehearse(case)
-        container = run.make_record(paths, store, image, case)
-        undo = run.Undo(container, request)
+        container = making.make_record(paths, store, image, case)
+        undo = making.Undo(container, request)
         try:
             undo.write_cidfile()
         except errors.Error:
@@ -56,7 +55,7 @@ def rename(database: Database, old: str, new: str) -> None:
         raise errors.Error(errors.INVALID, "Neither old nor new names may be empty")
     new = new.removeprefix("/")
     with database.write() as connection:
-        row = find.find(connection, old)
+        row = find_container.find(connection, old)
         if row.name == new:
             raise errors.Error(errors.INVALID, "renaming a container with the same name as its current name")
         record.check_name(new)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from hezi._util import clock
 from hezi.db import images as image_rows
-from hezi.engine import defaults, freeze, mount_points, parse_env, record
-from hezi.engine.containers import disk, find, host_config, listing, states
+from hezi.engine import defaults, find_container, freeze, image_of, mount_points, parse_env, record
+from hezi.engine.containers import disk, host_config, listing, states
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sqlite3 import Connection
     from typing import Any
 
     from hezi.db.connection import Database
-    from hezi.db.containers import ContainerRow
     from hezi.engine.containers.model import State
     from hezi.engine.paths import Paths
     from hezi.engine.record import Details
@@ -27,26 +25,30 @@ _NEVER = "0001-01-01T00:00:00Z"
 def document(paths: Paths, database: Database, name: str, *, sizes: bool = False) -> dict[str, Any]:
     """See :meth:`hezi.engine.containers.api.Container.inspect`."""
     with database.read() as connection:
-        row = find.find(connection, name)
+        row = find_container.find(connection, name)
         layers = image_rows.chain_ids(connection, row.image_id)
         image = image_rows.get(connection, row.image_id)
-        config = image_config(paths, connection, row)
+        known = image_of.config(paths, connection, row)
+    from hezi.spec.image import ContainerConfig
+
+    config = known.config if known is not None else ContainerConfig()
     details = record.decode(row.config)
     request = freeze.thaw(row.image_name, dict(details.request))
     directory = f"{paths.containers}/{row.id}"
+    state = states.in_full(paths, row, details)
     found: dict[str, Any] = {
         "Id": row.id,
         "Created": clock.rfc3339(row.created_ns),
         "Path": details.args[0] if details.args else "",
         "Args": list(details.args[1:]),
-        "State": _state(states.of(paths, row, details)),
+        "State": _state(state),
         "Image": row.image_id,
         "ResolvConfPath": f"{directory}/resolv.conf",
         "HostnamePath": f"{directory}/hostname",
         "HostsPath": f"{directory}/hosts",
         "LogPath": "",
         "Name": f"/{row.name}",
-        "RestartCount": states.of(paths, row, details).restart_count,
+        "RestartCount": state.restart_count,
         "Driver": "overlay",
         "Platform": "linux",
         "MountLabel": "",
@@ -64,20 +66,6 @@ def document(paths: Paths, database: Database, name: str, *, sizes: bool = False
     found["Config"] = _config(request, config, details)
     found["NetworkSettings"] = _network(listing.network(details))
     return found
-
-
-def image_config(paths: Paths, connection: Connection, row: ContainerRow) -> ContainerConfig:
-    """Return the configuration of a container's image, which may be gone itself."""
-    from hezi.spec import image as images
-
-    raw = image_rows.config(connection, row.image_id)
-    if raw is None:
-        try:
-            with open(f"{paths.containers}/{row.id}/{record.IMAGE_CONFIG}", "rb") as file:
-                raw = file.read(images.MAX_CONFIG + 1)
-        except OSError:
-            return images.ContainerConfig()
-    return images.parse_config(raw).config
 
 
 def _time(nanoseconds: int) -> str:

@@ -6,8 +6,8 @@ from hezi import errors
 from hezi._util import clock
 from hezi.db import containers
 from hezi.db import images as image_rows
-from hezi.engine import record
-from hezi.engine.containers import disk, filters, find, states
+from hezi.engine import find_container, held, record
+from hezi.engine.containers import disk, filters, states
 from hezi.engine.containers.model import ContainerSummary, State
 
 TYPE_CHECKING = False
@@ -35,17 +35,18 @@ def summaries(
     filters.check(wanted)
     everything = all_states or limit > 0 or "status" in wanted
     with database.read() as connection:
-        rows = containers.list_all(connection)
+        rows = [row for row in containers.list_all(connection) if row.state != containers.NEW]
         images = _Images(connection)
         ancestors = images.ids(wanted["ancestor"]) if "ancestor" in wanted else None
         rows = _between(connection, rows, wanted)
         chosen = []
         now = clock.now_ns()
+        boot = held.boot()
         for row in rows:
             if ancestors is not None and row.image_id not in ancestors:
                 continue
             details = record.decode(row.config)
-            state = states.of(paths, row, details)
+            state = states.of(paths, row, details, boot)
             if not (state.running or everything) or not filters.passes(_subject(row, details, state), wanted):
                 continue
             chosen.append(_summary(row, details, state, images.shown(row), now))
@@ -97,10 +98,10 @@ class _Images:
 def _between(connection: Connection, rows: list[ContainerRow], wanted: Mapping[str, list[str]]) -> list[ContainerRow]:
     """Leave those made before and since the named containers; rows are newest first."""
     if "before" in wanted:
-        mark = find.find(connection, wanted["before"][-1]).id
+        mark = find_container.find(connection, wanted["before"][-1]).id
         rows = rows[[row.id for row in rows].index(mark) + 1 :]
     if "since" in wanted:
-        mark = find.find(connection, wanted["since"][-1]).id
+        mark = find_container.find(connection, wanted["since"][-1]).id
         position = next((number for number, row in enumerate(rows) if row.id == mark), 0)
         rows = rows[:position]
     return rows

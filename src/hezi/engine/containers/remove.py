@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from hezi import errors
 from hezi.db import containers
-from hezi.engine import record, recover
-from hezi.engine.containers import disk, filters, find, states
+from hezi.engine import find_container, held, record, recover
+from hezi.engine.containers import disk, filters, holding
 from hezi.engine.containers.model import Pruned
+from hezi.runtime import attach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,28 +21,60 @@ if TYPE_CHECKING:
     from hezi.engine.paths import Paths
 
 _KILL = 9
-# Its holder writes down how it ended and takes its cgroup apart: milliseconds, unless the disk is slow.
+# Its monitor writes down how it ended and takes its cgroup apart: milliseconds, unless the disk is slow.
 _PATIENCE_S = 15.0
 
 
 def remove(paths: Paths, database: Database, name: str, *, force: bool = False, volumes: bool = False) -> str:
     """See :meth:`hezi.engine.containers.api.Container.remove`; gives the id."""
     with database.read() as connection:
-        row = find.find(connection, name)
-    if row.state == containers.RUNNING or row.pid:
+        row = find_container.find(connection, name)
+    while True:
+        taken = holding.take(paths, database, row, containers.REMOVING)
+        if taken is not None:
+            break
         if not force:
-            text = f'cannot remove container "/{row.name}": container is running'
-            hint = "stop the container before removing it, or remove it by force"
-            raise errors.Error(errors.CONFLICT, text, hint=hint)
-        ended = _end(paths, database, row)
-        if ended is None:
-            return row.id
-        row = ended
-    _remove(paths, database, row, volumes=volumes)
+            raise _refusal(paths, row)
+        _kill(paths, row)
+    if taken.state == holding.GONE:
+        return row.id
+    _remove(paths, database, taken, volumes=volumes)
     return row.id
 
 
+def _refusal(paths: Paths, row: ContainerRow) -> errors.Error:
+    status = (held.state(paths, row.id, held.boot()) or {}).get("status", containers.RUNNING)
+    if status == "paused":
+        text = f'cannot remove container "/{row.name}": container is paused and must be unpaused first'
+        return errors.Error(errors.CONFLICT, text)
+    text = f'cannot remove container "/{row.name}": container is {status}'
+    hint = "stop the container before removing it, or remove it by force"
+    return errors.Error(errors.CONFLICT, text, hint=hint)
+
+
+def _kill(paths: Paths, row: ContainerRow) -> None:
+    """Kill what runs, and wait until its monitor has put it down.
+
+    :raises errors.Error: TIMEOUT: something in it does not die.
+    """
+    try:
+        with attach.connect(held.directory(paths, row.id)) as client:
+            with suppress(errors.Error):  # it has ended in between
+                client.signal(_KILL)
+            ended = client.wait_gone(_PATIENCE_S)
+    except errors.Error as error:
+        if error.kind != errors.NOT_FOUND:
+            raise
+        # No monitor listens: it is at its end, or not there yet.
+        time.sleep(0.005)
+        return
+    if not ended:
+        text = f'cannot remove container "/{row.name}": it could not be killed'
+        raise errors.Error(errors.TIMEOUT, text)
+
+
 def _remove(paths: Paths, database: Database, row: ContainerRow, *, volumes: bool) -> None:
+    """Remove what was claimed for it."""
     one = record.from_row(paths, database, row)
     try:
         recover.remove_cgroup(one.details.cgroup)
@@ -48,23 +82,6 @@ def _remove(paths: Paths, database: Database, row: ContainerRow, *, volumes: boo
         doing = "cannot remove the container's cgroup"
         raise errors.from_os_error(doing, error) from error
     one.remove(volumes=volumes or one.details.remove)
-
-
-def _end(paths: Paths, database: Database, row: ContainerRow) -> ContainerRow | None:
-    """Kill a container and wait until its holder has put it down; None when that removed it."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while True:
-        states.signal(row, _KILL)
-        recover.sweep(paths, database)
-        with database.read() as connection:
-            now = containers.get(connection, row.id)
-        if now is None or (now.state != containers.RUNNING and not now.pid):
-            return now
-        if time.monotonic() > deadline:
-            text = f'cannot remove container "/{row.name}": it could not be killed'
-            raise errors.Error(errors.TIMEOUT, text)
-        row = now
-        time.sleep(0.005)
 
 
 def prune(paths: Paths, database: Database, texts: Iterable[str], tell: Callable[[str], None]) -> Pruned:
@@ -76,11 +93,14 @@ def prune(paths: Paths, database: Database, texts: Iterable[str], tell: Callable
     deleted = []
     space = 0
     for row in rows:
-        if row.state == containers.RUNNING or row.pid or not _chosen(row, wanted, before):
+        if row.state == containers.RUNNING or not _chosen(row, wanted, before):
             continue
-        size = disk.written(paths, row.id)
         try:
-            _remove(paths, database, row, volumes=False)
+            taken = holding.take(paths, database, row, containers.REMOVING, patience=0)
+            if taken is None or taken.state == holding.GONE:
+                continue
+            size = disk.written(paths, row.id)
+            _remove(paths, database, taken, volumes=False)
         except errors.Error as error:
             tell(f"failed to prune container {row.id}: {error}")
             continue

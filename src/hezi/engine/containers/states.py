@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 from hezi._util import clock
 from hezi.db import containers
+from hezi.engine import held, recover
 from hezi.engine.containers.model import State
-from hezi.linux import pidfd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from hezi.db.containers import ContainerRow
     from hezi.engine.paths import Paths
     from hezi.engine.record import Details
@@ -19,16 +20,70 @@ if TYPE_CHECKING:
 UNKNOWN_EXIT = 255
 
 
-def of(_paths: Paths, row: ContainerRow, details: Details) -> State:
-    """Return the state of a container; dead ones were put right before (:mod:`hezi.engine.recover`)."""
-    running = row.state == containers.RUNNING
+def of(paths: Paths, row: ContainerRow, details: Details, boot: str) -> State:
+    """Return the state of a container; what is read costs nothing for those that do not run.
+
+    :param boot: from :func:`hezi.engine.held.boot`.
+    """
+    if row.state == containers.RUNNING:
+        return _running(paths, row, details, boot)
+    status = containers.CREATED if row.state == containers.NEW else row.state
     return State(
-        status=row.state,
-        pid=row.pid if running else 0,
+        status=status,
         exit_code=row.exit_code,
         error=details.error,
         started_ns=row.started_ns,
         finished_ns=row.finished_ns,
+    )
+
+
+def in_full(paths: Paths, row: ContainerRow, details: Details) -> State:
+    """Return the state with all that the record of the last end says."""
+    state = of(paths, row, details, held.boot())
+    if state.status != containers.EXITED:
+        return state
+    found = held.end(paths, row)
+    return state if found is None or not _is_of(found, state) else _ended(found, details)
+
+
+def _is_of(record: Mapping[str, Any], state: State) -> bool:
+    return int(record.get("finished_ns") or 0) == state.finished_ns
+
+
+def _running(paths: Paths, row: ContainerRow, details: Details, boot: str) -> State:
+    said = held.state(paths, row.id, boot)
+    if said is not None and said["status"] in recover.ALIVE:
+        return State(
+            status=said["status"],
+            pid=said["pid"],
+            exit_code=said["exit_code"],
+            error=said["error"],
+            started_ns=said["started_ns"],
+            finished_ns=said["finished_ns"],
+            oom_killed=said["oom_killed"],
+            restart_count=said["restart_count"],
+            health=said["health"],
+        )
+    found = held.end(paths, row)
+    if found is not None and (found.get("started_ns") or 0) >= row.started_ns:
+        return _ended(found, details)
+    if said is None and held.is_held(row, boot):
+        # It runs, and where its monitor tells of it there was no room.
+        return State(containers.RUNNING, started_ns=row.started_ns)
+    ended = (said or held.last_state(paths, row.id)).get("finished_ns") or clock.now_ns()
+    return State(containers.EXITED, error=details.error, started_ns=row.started_ns, finished_ns=ended)
+
+
+def _ended(found: Mapping[str, Any], details: Details) -> State:
+    return State(
+        status=containers.EXITED,
+        exit_code=found.get("ExitCode"),
+        error=found.get("Error") or details.error,
+        started_ns=found.get("started_ns") or 0,
+        finished_ns=found.get("finished_ns") or 0,
+        oom_killed=bool(found.get("OOMKilled")),
+        restart_count=found.get("restart_count") or 0,
+        health=found.get("health"),
     )
 
 
@@ -48,23 +103,3 @@ def describe(state: State, now_ns: int) -> str:
     if state.status == "created" or not state.started_ns:
         return "Created"
     return f"Exited ({code}) {clock.span(now_ns - state.finished_ns)} ago"
-
-
-def signal(row: ContainerRow, number: int) -> bool:
-    """Send a signal to a container's first process; False when it does not run (any more)."""
-    if row.state != containers.RUNNING or not row.pid:
-        return False
-    try:
-        if row.boot_id != pidfd.boot_id():
-            return False
-        held = pidfd.pidfd_open(row.pid)
-        try:
-            # The number may be another process's by now; the descriptor, once checked, is this one's.
-            if row.start_time and pidfd.start_time(row.pid) != row.start_time:
-                return False
-            pidfd.pidfd_send_signal(held, number)
-        finally:
-            os.close(held)
-    except ProcessLookupError:
-        return False
-    return True

@@ -19,6 +19,7 @@ from contextlib import suppress
 from hezi import errors
 from hezi._util.record import NamedTuple
 from hezi.db import containers
+from hezi.engine import find_container, held, image_of
 from hezi.linux import fd as linux_fd
 from hezi.linux import pidfd, procfs
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from hezi.store.images import ImageStore
 
 _DIRECTORY = linux_fd.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-_HEX = frozenset("0123456789abcdef")
-_MAX_DOCUMENT = 16 << 20
 
 
 class Process(NamedTuple):
@@ -45,51 +44,26 @@ class Process(NamedTuple):
 
 
 def find(store: ImageStore, text: str) -> ContainerRow:
-    """Return the container a user means: its name, its id, or the beginning of its id, in this order.
+    """Return the container a user means.
 
     :raises errors.Error: NOT_FOUND; INVALID: several ids begin so.
     """
-    wanted = text.removeprefix("/")
     with store.database.read() as connection:
-        row = containers.by_name(connection, wanted) or containers.get(connection, wanted)
-        if row is not None:
-            return row
-        found = containers.by_prefix(connection, wanted) if wanted and _HEX.issuperset(wanted) else []
-        if len(found) > 1:
-            raise errors.Error(errors.INVALID, f"multiple IDs found with provided prefix: {wanted}")
-        row = containers.get(connection, found[0]) if found else None
-    if row is None:
-        raise errors.Error(errors.NOT_FOUND, f"No such container: {text}")
-    return row
+        return find_container.find(connection, text)
 
 
 def process_of(paths: Paths, row: ContainerRow) -> Process | None:
-    """Return the container's first process as far as it is known; whether it still lives is not said."""
-    state = _document(f"{paths.runroot}/containers/{row.id}/state.json")
-    if state is not None:
-        pid, start_time, boot_id = state.get("pid"), state.get("start_time"), state.get("boot_id")
-        if isinstance(pid, int) and isinstance(start_time, int) and isinstance(boot_id, str) and pid > 0:
-            return Process(pid, start_time, boot_id)
+    """Return the container's first process, None when it does not run."""
+    state = held.state(paths, row.id, held.boot()) if row.state == containers.RUNNING else None
+    if state is None or not state["pid"]:
         return None
-    if row.state == containers.RUNNING and row.pid > 0:
-        return Process(row.pid, row.start_time, row.boot_id)
-    return None
+    return Process(state["pid"], state["start_time"], state["boot_id"])
 
 
 def is_paused(paths: Paths, row: ContainerRow) -> bool:
     """Say whether a running container is paused already."""
-    state = _document(f"{paths.runroot}/containers/{row.id}/state.json") or {}
-    return bool(state.get("paused")) or state.get("status") == "paused"
-
-
-def _document(path: str) -> dict[str, object] | None:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as file:
-            found = json.loads(file.read(_MAX_DOCUMENT))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+    state = held.state(paths, row.id, held.boot()) or {}
+    return bool(state.get("paused"))
 
 
 def _open_process(process: Process) -> int:
@@ -151,25 +125,10 @@ def container_root(paths: Paths, store: ImageStore, row: ContainerRow, stack: Ex
     return fd
 
 
-_LAYERS = """SELECT l.chain_id, l.parent FROM container_layers c JOIN layers l ON l.chain_id = c.chain_id
-    WHERE c.container_id = ?"""
-
-
 def layers_of(store: ImageStore, row: ContainerRow) -> tuple[Digest, ...]:
     """Return the layers that a container stands on, lowest first, even when its image is gone."""
-    from hezi.spec.digest import Digest
-
-    own = _details(row).get("layers")
-    if isinstance(own, list) and own:
-        return tuple(map(Digest, own))
     with store.database.read() as connection:
-        above = {parent: chain_id for chain_id, parent in connection.execute(_LAYERS, (row.id,))}
-    found: list[Digest] = []
-    at = ""
-    while at in above and len(found) < len(above):
-        at = above[at]
-        found.append(Digest(at))
-    return tuple(found)
+        return image_of.layers(connection, row)
 
 
 def _details(row: ContainerRow) -> dict[str, object]:

@@ -9,6 +9,7 @@ from hezi.front.cli.signals import Ended, Signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hezi.engine.callers import Streams
     from hezi.engine.request import RunRequest
     from hezi.engine.run import Running
     from hezi.front.cli.session import Session
@@ -30,6 +31,79 @@ def run(session: Session, request: RunRequest) -> int:
         return 128 + ended.number
 
 
+def detached(session: Session, request: RunRequest) -> int:
+    """Start the program, print the container's id, and leave.
+
+    :raises hezi.errors.Error: it could not be started.
+    """
+    from hezi.front.cli.progress import LazyReporter
+
+    reporter = LazyReporter("none" if request.quiet else "auto", descriptor=2)
+    try:
+        made = session.engine.containers.run_from(request, notice=session.told, progress=reporter)
+    finally:
+        reporter.close()
+    print(made.id)
+    return 0
+
+
+def attach(session: Session, name: str, *, stdin: bool, keys: str | None, proxy: bool) -> int:
+    """Attach to a container that runs, and return its exit code when it has ended.
+
+    :raises hezi.errors.Error: it does not run.
+    """
+    from hezi.engine.containers import api
+    from hezi.engine.containers import attach as attaching
+
+    with api.opened(session.engine.paths) as database:
+        running, request = attaching.attach(session.engine.paths, database, name, _streams(), stdin=stdin, keys=keys)
+    return _join(running, request, proxy=proxy, left="read escape sequence")
+
+
+def start(session: Session, name: str, *, stdin: bool, keys: str | None) -> int:
+    """Start a container with this terminal attached, and return its exit code.
+
+    :raises hezi.errors.Error: it could not be started.
+    """
+    from hezi.engine import callers
+    from hezi.engine.containers import attach as attaching
+
+    callbacks = callers.Callbacks(session.told, None)
+    running, request = attaching.start(session.engine.paths, name, _streams(), callbacks, stdin=stdin, keys=keys)
+    return _join(running, request, proxy=True)
+
+
+def _streams() -> Streams:
+    from hezi.engine import callers
+
+    return callers.Streams(0, 1, 2, terminal.size() if os.isatty(0) else None)
+
+
+def _join(running: Running, request: RunRequest, *, proxy: bool, left: str = "") -> int:
+    """Stay with a container that does not belong to this command: it is not ended with it.
+
+    :param left: what to say when the detach keys were typed; then the exit code is 1, else 0.
+    """
+    if request.tty and request.interactive and not os.isatty(0):
+        running.leave()
+        errors.line("the input device is not a TTY")
+        return 1
+    signals = Signals(proxy=proxy)
+    try:
+        with signals:
+            if request.tty:
+                running.resize(*(terminal.size() or (0, 0)))
+            code = _stay(request, running, signals)
+    except Ended as ended:
+        return 128 + ended.number
+    finally:
+        running.leave()
+    if running.detached and left:
+        errors.line(left)
+        return 1
+    return code
+
+
 def _start(session: Session, request: RunRequest) -> Running:
     from hezi.front.cli.progress import LazyReporter
 
@@ -39,7 +113,7 @@ def _start(session: Session, request: RunRequest) -> Running:
             request,
             stdin=0 if request.interactive else None,
             console_size=terminal.size() if request.tty else None,
-            notice=lambda text: session.notice(f"{session.program}: {text}"),
+            notice=session.told,
             progress=reporter,
         )
     finally:

@@ -43,6 +43,10 @@ class Session:
 
             line(text)
 
+    def told(self, text: str) -> None:
+        """Tell the user something that the engine has to say."""
+        self.notice(f"{self.program}: {text}")
+
     def close(self) -> None:
         """Close the engine if there is one."""
         if self._engine is not None:

@@ -31,9 +31,7 @@ def call(session: Session, parsed: Parsed) -> int:
     request = run.build_request(parsed, VERB.options)
     reporter = LazyReporter("none" if request.quiet else "auto", descriptor=2)
     try:
-        made = session.engine.containers.create_from(
-            request, notice=lambda text: session.notice(f"{session.program}: {text}"), progress=reporter
-        )
+        made = session.engine.containers.create_from(request, notice=session.told, progress=reporter)
     finally:
         reporter.close()
     print(made.id)

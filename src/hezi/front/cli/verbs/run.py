@@ -43,6 +43,8 @@ _PROCESS = (
 _CONTAINER = (
     Option("annotation", "map", "Add an annotation (key=value), passed on in the OCI configuration"),
     Option("cidfile", help="Write the container's id to a file, which must not exist"),
+    Option("attach", "list", "Attach to stdin, stdout or stderr only", short="a", check=values.stream),
+    Option("detach", "bool", "Run in the background and print the container's id", short="d"),
     Option("detach-keys", help='Keys that leave a terminal (default "ctrl-p,ctrl-q")'),
     Option("domainname", help="NIS domain name"),
     Option("hostname", help="Host name", short="h"),
@@ -64,6 +66,19 @@ _CONTAINER = (
     Option("quiet", "bool", "Say nothing about the pull", short="q"),
     Option("rm", "bool", "Remove the container when the program has ended"),
     Option("sig-proxy", "bool", "Pass signals on to the program (default true)"),
+    Option("stop-timeout", "int", "Seconds between the stop signal and SIGKILL (-1 for never)"),
+)
+_LIFE = (
+    Option("health-cmd", help="Command that tells whether it is well"),
+    Option("health-interval", "duration", "Time between two checks (default 30s)"),
+    Option("health-retries", "int", "Failures in a row until it is unhealthy (default 3)"),
+    Option("health-start-interval", "duration", "Time between two checks in the start period (default 5s)"),
+    Option("health-start-period", "duration", "Time to get started in, in which failures do not count"),
+    Option("health-timeout", "duration", "Time that a check may take (default 30s)"),
+    Option("no-healthcheck", "bool", "Check nothing, whatever the image says"),
+    Option("log-driver", help="Where the output goes (json-file|local|journald|none)"),
+    Option("log-opt", "list", "Option of the log driver (max-size=10m, max-file=3, ...)"),
+    Option("restart", help="Start it again when it has ended (no|on-failure[:TRIES]|always|unless-stopped)"),
 )
 _FILES = (
     Option("device", "list", "Add a device of the host (HOST[:CONTAINER[:rwm]])"),
@@ -92,13 +107,6 @@ _RIGHTS = (
     Option("uts", help="UTS namespace (host)", choices=("host",)),
 )
 _LATER = (
-    *refused(why.CONTAINERS, "detach:bool:d stop-timeout:int restart:string=no|"),
-    *refused(
-        why.HEALTH,
-        "health-cmd health-interval:duration health-retries:int health-start-interval:duration"
-        " health-start-period:duration health-timeout:duration no-healthcheck:bool",
-    ),
-    *refused(why.LOGS, "log-driver log-opt:list"),
     *refused(
         why.NETWORK,
         "add-host:list dns:list dns-opt:list dns-option:list dns-search:list expose:list ip ip6 link-local-ip:list"
@@ -121,13 +129,12 @@ _LATER = (
     *refused(
         why.WINDOWS, "isolation:string=default cpu-count:int cpu-percent:int io-maxbandwidth:bytes io-maxiops:uint"
     ),
-    Option("attach", "list", short="a", check=values.stream, refusal=why.ATTACH),
 )
 
 VERB = Verb(
     "[OPTIONS] IMAGE [COMMAND] [ARG...]",
     "Run a program in a new container",
-    options=(*_PROCESS, *_CONTAINER, *_FILES, *_RIGHTS, *_LATER),
+    options=(*_PROCESS, *_CONTAINER, *_LIFE, *_FILES, *_RIGHTS, *_LATER),
     arguments=(1, None),
     interspersed=False,
     failure=125,
@@ -146,10 +153,16 @@ VERB = Verb(
 def call(session: Session, parsed: Parsed) -> int:
     """Start the program, or print the plan."""
     request = build_request(parsed)
+    if request.detach and request.attach:
+        from hezi.errors import INVALID, Error
+
+        raise Error(INVALID, "conflicting options: cannot specify both --attach and --detach")
     if parsed.given("plan"):
         return _plan(session, request, as_json=parsed.text("plan") == "json")
     from hezi.front.cli import foreground
 
+    if request.detach:
+        return foreground.detached(session, request)
     return foreground.run(session, request)
 
 
@@ -173,6 +186,7 @@ def build_request(parsed: Parsed, options: tuple[Option, ...] = ()) -> RunReques
         "sig_proxy": parsed.flag("sig-proxy", default=True),
         "shm_size": None if shm_size is None else str(shm_size),
         "pull": _pull(parsed),
+        "attach": tuple(text.lower() for text in parsed.texts("attach")),
     }
     for option in options or VERB.options:
         field = option.name.replace("-", "_")

@@ -1,0 +1,141 @@
+"""Making a container: its image found, policy asked, its row and directory made, and undone when a step fails."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from hezi import errors
+from hezi._util import ids
+from hezi.db import containers
+from hezi.engine import find_image, freeze, inherit, mount_points, prepare, record, runspec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from hezi.engine.callers import Callbacks
+    from hezi.engine.paths import Paths
+    from hezi.engine.record import Record
+    from hezi.engine.request import RunRequest
+    from hezi.store.images import ImageStore
+    from hezi.store.model import Image
+
+
+def choose(paths: Paths, store: ImageStore, request: RunRequest, callbacks: Callbacks) -> tuple[Image, prepare.Case]:
+    """Find the image, pulled if need be, and decide what can be decided without its files.
+
+    :raises errors.Error: no image, or the request asks for something wrong.
+    """
+    image = find_image.find(paths, store, request, callbacks.progress)
+    config = store.config(image.id)
+    _check_platform(image, request, callbacks)
+    request = inherit.resolve(store, freeze.freeze(request))
+    case = prepare.open_case(request, config, ids.new_id(), ids.new_id)
+    if case.draft.modes.notice:
+        callbacks.tell(case.draft.modes.notice)
+    return image, case
+
+
+def check_early(request: RunRequest) -> None:
+    """Mistakes that cost nothing to find, before a process is started."""
+    if request.name:
+        record.check_name(request.name)
+    if request.cidfile and os.path.lexists(request.cidfile):
+        text = f"container ID file found, make sure the other container isn't running or delete {request.cidfile}"
+        raise errors.Error(errors.INVALID, text)
+
+
+def _check_platform(image: Image, request: RunRequest, callbacks: Callbacks) -> None:
+    """Say it when the image is for another machine: it will hardly run, but the host may have an emulator."""
+    from hezi.spec.platform import Platform, host_platform
+
+    host = host_platform(os.uname().machine)
+    own = Platform(image.os, image.architecture, image.variant or None)
+    if not request.platform and not host.matches(own):
+        text = f"the requested image's platform ({own}) does not match the detected host platform ({host})"
+        callbacks.tell(f"warning: {text} and no specific platform was requested")
+
+
+def make_record(paths: Paths, store: ImageStore, image: Image, case: prepare.Case) -> Record:
+    """Make the container's row and directory; this process holds it until its monitor does, or :meth:`Record.release`.
+
+    :raises errors.Error: the name is taken, the disk is full, ...
+    """
+    request, draft = case.request, case.draft
+    details = record.Details(
+        remove=request.remove,
+        cgroup=runspec.cgroup_path(request.cgroup_parent, case.id),
+        volumes=case.volumes,
+        args=draft.args,
+        labels=dict(draft.labels),
+        stop_signal=draft.stop_signal,
+        tty=request.tty,
+        request=freeze.differing(request),
+        mounts=mount_points.points(draft.mounts, case.volumes, paths.volumes),
+        hostname=draft.hostname,
+        image_config=not request.remove,
+    )
+    name = record.check_name(request.name) if request.name else ""
+    layers = store.chain_ids(image.id)
+    more = inherit.layers(store, draft.mounts)
+    if more:
+        details = details._replace(layers=tuple(layers))
+    inherit.keep(paths.volumes, request)
+    container = record.Record(paths, store.database, case.id, name, details)
+    try:
+        container.create(
+            image.id, request.image, (*layers, *more), image_config=b"" if request.remove else case.config.raw
+        )
+    except BaseException:
+        with suppress(errors.Error):
+            container.remove()
+        raise
+    return container
+
+
+class Undo:
+    """What becomes of the record: removed with --rm; kept as ``created`` when only the program could not be started."""
+
+    def __init__(self, container: Record, request: RunRequest) -> None:
+        self._container = container
+        self._remove = request.remove
+        self._wanted_cidfile = request.cidfile
+        self._cidfile: str | None = None
+        self.started = False
+
+    def __enter__(self) -> Undo:
+        return self
+
+    def write_cidfile(self) -> None:
+        """Write ``--cidfile``; it goes again with a container that could not be made."""
+        path = self._wanted_cidfile
+        if not path:
+            return
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            self._cidfile = path
+            try:
+                os.write(fd, self._container.id.encode())
+            finally:
+                os.close(fd)
+        except OSError as error:
+            doing = "cannot write the container ID file"
+            raise errors.from_os_error(doing, error) from error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        codes = {errors.COMMAND_NOT_FOUND: 127, errors.NOT_EXECUTABLE: 126}
+        code = codes.get(error.kind) if isinstance(error, errors.Error) else None
+        if self.started or error is None:
+            return
+        if self._remove or code is None:
+            # Without --rm too: nobody could do anything with it, docker's create would not have made it.
+            self._container.remove()
+            # As docker: once only the program was at fault the file stays, whose id messages and logs have named.
+            if self._cidfile and code is None:
+                with suppress(OSError):
+                    os.unlink(self._cidfile)
+        else:
+            self._container.not_started(containers.CREATED, code, str(error))

@@ -1,0 +1,192 @@
+"""From a container that is made, or was stopped, to one that runs under its monitor. The caller holds it meanwhile.
+
+    cgroup, root mounted detached          the user looked up in its files
+    limits, files, volumes, seccomp filter
+    plan, request ── monitor ── the program runs
+    the row names the monitor as the holder
+
+Everything made is undone backwards when a step fails; the record is the caller's.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, suppress
+
+from hezi import errors
+from hezi._util.record import NamedTuple
+from hezi.engine import held, prepare, runspec, sources
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hezi.engine.callers import Callbacks
+    from hezi.engine.paths import Paths
+    from hezi.engine.prepare import Case
+    from hezi.engine.record import Record
+    from hezi.engine.request import RunRequest
+    from hezi.engine.runspec import Blueprint
+    from hezi.linux.cgroup.layout import Layout
+    from hezi.linux.cgroup.manager import ContainerCgroup
+    from hezi.runtime.monitor_start import LogConfig, Monitored, MonitorRequest
+    from hezi.runtime.plan import Plan
+    from hezi.runtime.spawn import Stage1
+    from hezi.spec.digest import Digest
+    from hezi.store.images import ImageStore
+
+# Stage 1 and its child are two processes: a cgroup with less room is joined by the child alone.
+_LOW_PIDS_LIMIT = 2
+_KILL = 9
+_GONE_SECONDS = 10.0
+
+
+class Launch(NamedTuple):
+    """One start of a container.
+
+    :ivar layers: lowest first.
+    :ivar flags: of :mod:`hezi.runtime.protocol`: what the caller's connection wants; 0 for nothing.
+    :ivar console_size: (rows, columns) of the terminal before the first instruction.
+    :ivar prepared: called when nothing but the program's start is left to do.
+    """
+
+    paths: Paths
+    store: ImageStore
+    container: Record
+    case: Case
+    layers: Sequence[Digest]
+    callbacks: Callbacks
+    flags: int = 0
+    console_size: tuple[int, int] | None = None
+    prepared: Callable[[], None] | None = None
+
+
+def start(one: Launch, stage: Stage1) -> Monitored:
+    """Start the program and return once it runs; the row names the monitor as the holder then.
+
+    :param stage: from ``spawn(monitored=True)``; consumed.
+    :raises errors.Error: a step failed; nothing is left of this start.
+    """
+    from hezi.runtime import monitor_start
+
+    layout = prepare.layout_of_host()
+    with ExitStack() as stack:
+        cgroup = _make_cgroup(one.case, layout, stack)
+        root_fd = _mount(one, stack)
+        made = prepare.blueprint(one.case, root_fd, one.paths, one.console_size)
+        _apply_limits(cgroup, made, one.callbacks)
+        sources.prepare(one.paths, one.container, made, root_fd)
+        plan = prepare.plan(made, one.case, one.paths, layout, cgroup.paths)
+        if one.prepared is not None:
+            one.prepared()
+        monitored = monitor_start.start(stage, _request(one, made, plan, root_fd, cgroup))
+        # From here on the group is the monitor's; only our descriptors of it are ours.
+        stack.pop_all()
+        cgroup.close()
+        os.close(root_fd)
+    for warning in monitored.warnings:
+        one.callbacks.tell(f"warning: {warning}")
+    _write_down(one, monitored)
+    return monitored
+
+
+def _write_down(one: Launch, monitored: Monitored) -> None:
+    monitor = (monitored.monitor_pid, monitored.monitor_start_time, held.boot())
+    try:
+        one.container.started(monitor, monitored.started_ns)
+    except BaseException:
+        # A container that no list shows is worse than none.
+        with monitored.client as client:
+            client.signal(_KILL)
+            client.wait_gone(_GONE_SECONDS)
+        raise
+
+
+def _make_cgroup(case: Case, layout: Layout, stack: ExitStack) -> ContainerCgroup:
+    from hezi.linux.cgroup import manager
+
+    path = runspec.cgroup_path(case.request.cgroup_parent, case.id)
+    try:
+        cgroup = manager.create(layout, path)
+    except OSError as error:
+        doing = "cannot make the container's cgroup"
+        raise errors.from_os_error(doing, error) from error
+    stack.enter_context(cgroup)
+    stack.callback(_delete_cgroup, cgroup)
+    return cgroup
+
+
+def _delete_cgroup(cgroup: ContainerCgroup) -> None:
+    try:
+        cgroup.delete(timeout=0.1)
+    except OSError:
+        # Something outlived the program (--pid host), or is being taken apart still.
+        try:
+            cgroup.kill()
+            cgroup.delete()
+        except OSError as error:
+            doing = "cannot remove the container's cgroup"
+            raise errors.from_os_error(doing, error) from error
+
+
+def _mount(one: Launch, stack: ExitStack) -> int:
+    """Mount the layers with the container's directory on top; nothing is attached anywhere."""
+    from hezi.store.snapshot.base import Rootfs
+
+    directory = one.container.directory
+    # The mark of a volatile mount, by which overlayfs refuses another one: after --rm and a restart it means nothing.
+    incompatible = f"{directory}/work/work/incompat"
+    with suppress(OSError):
+        os.unlink(f"{incompatible}/volatile/dirty")
+        os.rmdir(f"{incompatible}/volatile")
+        os.rmdir(incompatible)
+    rootfs = Rootfs(tuple(one.layers), f"{directory}/upper", f"{directory}/work", volatile=one.container.details.remove)
+    root_fd = one.store.driver.mount(rootfs)
+    stack.callback(os.close, root_fd)
+    return root_fd
+
+
+def _apply_limits(cgroup: ContainerCgroup, made: Blueprint, callbacks: Callbacks) -> None:
+    try:
+        cgroup.apply(made.spec.linux.resources)
+    except OSError as error:
+        doing = "cannot set the container's limits"
+        raise errors.from_os_error(doing, error) from error
+    for warning in cgroup.warnings:
+        callbacks.tell(f"warning: {warning}")
+
+
+def _request(one: Launch, made: Blueprint, plan: Plan, root_fd: int, cgroup: ContainerCgroup) -> MonitorRequest:
+    from hezi.runtime import monitor_start
+
+    request = one.case.request
+    container = one.container
+    pids = made.spec.linux.resources.pids_limit
+    return monitor_start.MonitorRequest(
+        id=container.id,
+        name=container.name,
+        directory=container.directory,
+        runtime_directory=held.directory(one.paths, container.id),
+        plan=plan,
+        rootfs=root_fd,
+        cgroup=cgroup,
+        join_late=pids is not None and 0 < pids <= _LOW_PIDS_LIMIT,
+        stdin=request.interactive and not request.tty,
+        stdin_once=request.interactive and not request.detach,
+        client=one.flags,
+        log=_log(container),
+        stop_signal=container.details.stop_signal,
+        stop_timeout=_stop_timeout(request),
+        remove=container.details.remove,
+        events=one.paths.events,
+    )
+
+
+def _log(container: Record) -> LogConfig:
+    from hezi.runtime import monitor_start
+
+    return monitor_start.LogConfig(path=f"{container.directory}/{container.id}-json.log")
+
+
+def _stop_timeout(request: RunRequest) -> float:
+    return 10.0 if request.stop_timeout is None else float(request.stop_timeout)
