@@ -42,14 +42,22 @@ def build_request(image: str, command: Sequence[str], options: Mapping[str, obje
 
     :raises errors.Error: an option that there is not, or a value that it cannot have.
     """
-    if isinstance(command, str | bytes):
-        raise errors.Error(errors.INVALID, "the command is one string, it must be a list of arguments")
-    fields: dict[str, object] = {"image": image, "command": tuple(os.fspath(part) for part in command)}
+    fields: dict[str, object] = {"image": image, "command": words(command)}
     for name, value in options.items():
         if name not in RunRequest._fields or name in fields:
             raise errors.Error(errors.INVALID, f"run has no option '{name}'")
         fields[name] = _texts(name, value) if name in _TUPLES else _plain(name, value)
     return RunRequest(**fields)  # type: ignore[arg-type]  # checked against the fields' defaults just above
+
+
+def words(command: Sequence[str]) -> tuple[str, ...]:
+    """Return a command as its arguments.
+
+    :raises errors.Error: it is one string.
+    """
+    if isinstance(command, str | bytes):
+        raise errors.Error(errors.INVALID, "the command is one string, it must be a list of arguments")
+    return tuple(os.fspath(part) for part in command)
 
 
 def _plain(name: str, value: object) -> object:

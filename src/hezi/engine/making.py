@@ -41,9 +41,26 @@ def check_early(request: RunRequest) -> None:
     """Mistakes that cost nothing to find, before a process is started."""
     if request.name:
         record.check_name(request.name)
+    _check_life(request)
     if request.cidfile and os.path.lexists(request.cidfile):
         text = f"container ID file found, make sure the other container isn't running or delete {request.cidfile}"
         raise errors.Error(errors.INVALID, text)
+
+
+def _check_life(request: RunRequest) -> None:
+    """What is looked at only when the container starts, or later still."""
+    if request.restart:
+        from hezi.engine import parse_restart
+
+        parse_restart.policy(request)
+    if request.log_driver or request.log_opt:
+        from hezi.engine import parse_logs
+
+        parse_logs.parse_logs(request.log_driver, request.log_opt)
+    if request.health_cmd or request.no_healthcheck or request.health_interval or request.health_timeout:
+        from hezi.engine import parse_health
+
+        parse_health.asked(request)
 
 
 def _check_platform(image: Image, request: RunRequest, callbacks: Callbacks) -> None:

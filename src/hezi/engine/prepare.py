@@ -108,7 +108,7 @@ def plan(made: Blueprint, case: Case, paths: Paths, layout: Layout, cgroup_paths
     """
     from hezi.linux.cgroup import view
 
-    program, flags = _seccomp(made, paths)
+    program, flags = seccomp(made.seccomp, made.spec.process.capabilities.bounding, paths)
     options = plans.Options(
         root=f"overlay of {len(case.config.diff_ids)} layers",
         seccomp=program,
@@ -120,13 +120,19 @@ def plan(made: Blueprint, case: Case, paths: Paths, layout: Layout, cgroup_paths
     return plans.make(made.spec, options, made.origins)
 
 
-def _seccomp(made: Blueprint, paths: Paths) -> tuple[bytes | None, int]:
-    if made.seccomp == "unconfined":
+def seccomp(choice: str, bounding: tuple[str, ...], paths: Paths) -> tuple[bytes | None, int]:
+    """Return the compiled filter and its flags, None for no filter.
+
+    :param choice: ``default``, ``unconfined`` or the path of a profile.
+    :param bounding: the capabilities that the profile's conditions ask for.
+    :raises errors.Error: the profile cannot be read or is wrong.
+    """
+    if choice == "unconfined":
         return None, 0
     from hezi.linux.seccomp import cache
 
-    profile = None if made.seccomp == "default" else _profile(made.seccomp)
-    found = cache.program(f"{paths.cache}/seccomp", made.spec.process.capabilities.bounding, profile)
+    profile = None if choice == "default" else _profile(choice)
+    found = cache.program(f"{paths.cache}/seccomp", bounding, profile)
     return found.program, found.flags
 
 

@@ -36,6 +36,24 @@ class RunResult(NamedTuple):
         return self.stderr.decode("utf-8", "replace")
 
 
+class ExecResult(NamedTuple):
+    """The end of a program that ran in a container beside others; see :class:`RunResult` for the exit code."""
+
+    exit_code: int
+    stdout: bytes = b""
+    stderr: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the exit code is 0."""
+        return self.exit_code == 0
+
+    @property
+    def text(self) -> str:
+        """Standard output as text (UTF-8, undecodable bytes replaced)."""
+        return self.stdout.decode("utf-8", "replace")
+
+
 class Progress(NamedTuple):
     """A step of a pull, in docker's words.
 

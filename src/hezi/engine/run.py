@@ -158,9 +158,9 @@ def attached(
     return Running(paths, container_id, pid, one, restarts=restarts(request))
 
 
-def restarts(_request: RunRequest) -> bool:
+def restarts(request: RunRequest) -> bool:
     """Whether the container may be started again by its monitor."""
-    return False
+    return bool(request.restart) and request.restart != "no"
 
 
 def detached(paths: Paths, request: RunRequest, callbacks: Callbacks, stage: Stage1) -> str:
@@ -197,7 +197,10 @@ def _launch(
         undo = stack.enter_context(making.Undo(container, request))
         flags, size = client
         one = starting.Launch(
-            paths, store, container, case, store.chain_ids(image.id), callbacks, flags, size, undo.write_cidfile
+            *(paths, store, container, case, store.chain_ids(image.id), image.id, callbacks),
+            flags=flags,
+            console_size=size,
+            prepared=undo.write_cidfile,
         )
         monitored = starting.start(one, stage)
         undo.started = True

@@ -152,7 +152,7 @@ def build(
     )
     origins.update(_flag_origins(request))
     origins.update({f"mount:{path}": origin for path, origin in mounts.origins.items()})
-    return Blueprint(spec, _seccomp(request, decided), mounts, decided, origins)
+    return Blueprint(spec, seccomp(request, decided.security), mounts, decided, origins)
 
 
 def _flag_origins(request: RunRequest) -> dict[str, str]:
@@ -284,8 +284,9 @@ def cgroup_path(parent: str | None, container_id: str) -> str:
     return f"/{'/'.join(parts)}/{container_id}"
 
 
-def _seccomp(request: RunRequest, decided: Draft) -> str:
-    wanted = decided.security.seccomp
+def seccomp(request: RunRequest, security: parse_security.Security) -> str:
+    """Return which filter is wanted: ``default``, ``unconfined``, or the path of a profile."""
+    wanted = security.seccomp
     if wanted is None:
         return "unconfined" if request.privileged else "default"
     return "default" if wanted == "builtin" else wanted

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hezi.engine.runspec import Blueprint
     from hezi.linux.cgroup.layout import Layout
     from hezi.linux.cgroup.manager import ContainerCgroup
-    from hezi.runtime.monitor_start import LogConfig, Monitored, MonitorRequest
+    from hezi.runtime.monitor_start import HealthConfig, LogConfig, Monitored, MonitorRequest, Remount, RestartPolicy
     from hezi.runtime.plan import Plan
     from hezi.runtime.spawn import Stage1
     from hezi.spec.digest import Digest
@@ -45,6 +45,7 @@ class Launch(NamedTuple):
     """One start of a container.
 
     :ivar layers: lowest first.
+    :ivar image_id: ``sha256:...``.
     :ivar flags: of :mod:`hezi.runtime.protocol`: what the caller's connection wants; 0 for nothing.
     :ivar console_size: (rows, columns) of the terminal before the first instruction.
     :ivar prepared: called when nothing but the program's start is left to do.
@@ -55,6 +56,7 @@ class Launch(NamedTuple):
     container: Record
     case: Case
     layers: Sequence[Digest]
+    image_id: str
     callbacks: Callbacks
     flags: int = 0
     console_size: tuple[int, int] | None = None
@@ -162,6 +164,7 @@ def _request(one: Launch, made: Blueprint, plan: Plan, root_fd: int, cgroup: Con
     request = one.case.request
     container = one.container
     pids = made.spec.linux.resources.pids_limit
+    policy = restart_policy(request)
     return monitor_start.MonitorRequest(
         id=container.id,
         name=container.name,
@@ -174,7 +177,10 @@ def _request(one: Launch, made: Blueprint, plan: Plan, root_fd: int, cgroup: Con
         stdin=request.interactive and not request.tty,
         stdin_once=request.interactive and not request.detach,
         client=one.flags,
-        log=_log(container),
+        log=_log(one, made),
+        restart=policy,
+        remount=_remount(one) if policy.name != "no" else None,
+        health=_health(one, made),
         stop_signal=container.details.stop_signal,
         stop_timeout=_stop_timeout(request),
         remove=container.details.remove,
@@ -182,10 +188,69 @@ def _request(one: Launch, made: Blueprint, plan: Plan, root_fd: int, cgroup: Con
     )
 
 
-def _log(container: Record) -> LogConfig:
+def restart_policy(request: RunRequest) -> RestartPolicy:
+    """Return what is to be done when the program has ended."""
     from hezi.runtime import monitor_start
 
-    return monitor_start.LogConfig(path=f"{container.directory}/{container.id}-json.log")
+    if not request.restart:
+        return monitor_start.RestartPolicy()
+    from hezi.engine import parse_restart
+
+    return parse_restart.parse_restart(request.restart)
+
+
+def _remount(one: Launch) -> Remount:
+    from hezi.runtime import monitor_start
+
+    directory = one.container.directory
+    return monitor_start.Remount(one.store.driver.lower(one.layers), f"{directory}/upper", f"{directory}/work")
+
+
+def _log(one: Launch, made: Blueprint) -> LogConfig:
+    from hezi.runtime import monitor_start
+
+    request, container = one.case.request, one.container
+    usual = f"{container.directory}/{container.id}-json.log"
+    if not request.log_driver and not request.log_opt:
+        return monitor_start.LogConfig(path=usual)
+    from hezi.engine import parse_logs
+
+    ask = parse_logs.parse_logs(request.log_driver, request.log_opt)
+    if ask.notice:
+        one.callbacks.tell(ask.notice)
+    process = made.spec.process
+    about = parse_logs.About(
+        container.id,
+        container.name,
+        one.image_id,
+        request.image,
+        process.args,
+        container.details.labels,
+        process.env,
+    )
+    path = f"{container.directory}/{parse_logs.file_name(ask.driver, container.id)}"
+    return parse_logs.log_config(ask, path, about)
+
+
+def _health(one: Launch, made: Blueprint) -> HealthConfig | None:
+    config, request = one.case.config.config, one.case.request
+    if config.healthcheck is None and not request.health_cmd:
+        return None
+    from hezi.engine import parse_health
+    from hezi.runtime import exec as joining
+    from hezi.runtime import monitor_start
+    from hezi.runtime import plan as plans
+
+    check = parse_health.merge(request, config)
+    args = parse_health.command(check, config)
+    if check is None or not args:
+        return None
+    process = made.spec.process._replace(args=args, terminal=False, console_size=None)
+    program, flags = prepare.seccomp(made.seccomp, process.capabilities.bounding, one.paths)
+    plan = joining.plan(process, plans.Options(seccomp=program, seccomp_flags=flags))
+    return monitor_start.HealthConfig(
+        plan, check.interval, check.timeout, check.retries, check.start_period, check.start_interval
+    )
 
 
 def _stop_timeout(request: RunRequest) -> float:

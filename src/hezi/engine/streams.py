@@ -110,10 +110,15 @@ class Pump:
         """The master side of the box's terminal; -1 when there is none, or it is closed."""
         return self._sink if self._terminal else -1
 
-    def run(self, timeout: float | None = None) -> bool:
-        """Move bytes until the program has ended; False when ``timeout`` seconds passed before that."""
+    def run(self, timeout: float | None = None, *, stop: Callable[[], bool] | None = None) -> bool:
+        """Move bytes until the program has ended; False when ``timeout`` seconds passed before that.
+
+        :param stop: asked after each turn whether to leave it; then True is returned.
+        """
         deadline = None if timeout is None else time.monotonic() + timeout
         while self._pidfd in self._watched:
+            if stop is not None and stop():
+                break
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 return False

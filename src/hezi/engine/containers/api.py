@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Any
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hezi.engine.logread import LogLine
     from hezi.engine.paths import Paths
     from hezi.engine.request import RunRequest
-    from hezi.engine.results import NoticeCallback, ProgressCallback
+    from hezi.engine.results import ExecResult, NoticeCallback, ProgressCallback
 
 
 @contextmanager
@@ -153,6 +153,47 @@ class Container:
         if code is None:
             raise Error(TIMEOUT, f"the container still runs after {timeout:g} seconds")
         return code
+
+    def exec(
+        self,
+        command: Sequence[str],
+        *,
+        input: bytes | None = None,  # noqa: A002 - the name that subprocess.run has taught everybody
+        timeout: float | None = None,
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
+        workdir: str | None = None,
+        tty: bool = False,
+        privileged: bool = False,
+    ) -> ExecResult:
+        """Run a program in it, wait for its end, and return what it wrote.
+
+        :param input: bytes for its standard input; without it it reads end-of-file at once.
+        :param timeout: seconds; it is killed then, and kind ``timeout`` raised.
+        :param tty: give it a terminal; all output is ``stdout`` then.
+        :raises hezi.Error: it does not run (``conflict``), there is no such program (``command-not-found``), ...
+        """
+        from hezi.engine import api, callers
+        from hezi.engine.containers import exec as executing
+        from hezi.engine.results import ExecResult
+
+        request = executing.ExecRequest(
+            api.words(command),
+            env=tuple(f"{key}={value}" for key, value in (env or {}).items()),
+            user=user,
+            workdir=workdir,
+            interactive=input is not None,
+            tty=tty,
+            privileged=privileged,
+        )
+        out: list[bytes] = []
+        err: list[bytes] = []
+        io = callers.Streams(None, out.append, err.append, None, input or b"")
+        with opened(self._paths) as database:
+            joined = executing.start(self._paths, database, self.id, request, io)
+        with joined:
+            code = joined.wait(timeout=timeout)
+        return ExecResult(code, b"".join(out), b"".join(err))
 
     def rename(self, name: str) -> None:
         """Give it another name.

@@ -103,7 +103,7 @@ def _start(
         names = iter(one.details.volumes)
         case = prepare.open_case(request, config, row.id, lambda: next(names))
         launch = starting.Launch(
-            paths, store, one, case, layers, callbacks, flags(request) if flags else 0, console_size
+            paths, store, one, case, layers, row.image_id, callbacks, flags(request) if flags else 0, console_size
         )
         return starting.start(launch, stage)
     except errors.Error as error:

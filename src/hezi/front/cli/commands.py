@@ -41,6 +41,7 @@ BUILT = {
     "unpause": ("unpause", "Commands", "Let the processes of paused containers go on"),
     "wait": ("wait", "Commands", "Wait until containers end, and print their exit codes"),
     "attach": ("attach", "Commands", "Attach this terminal to a container that runs"),
+    "exec": ("exec", "Commands", "Run a program in a container that runs"),
     "completion": ("completion", "Commands", "Print the completion script for a shell"),
     "help": ("help", "Commands", "Show help for a command"),
     "container run": ("run", "", "Run a program in a new container"),
@@ -64,6 +65,7 @@ BUILT = {
     "container unpause": ("unpause", "", "Let the processes of paused containers go on"),
     "container wait": ("wait", "", "Wait until containers end, and print their exit codes"),
     "container attach": ("attach", "", "Attach this terminal to a container that runs"),
+    "container exec": ("exec", "", "Run a program in a container that runs"),
     "image pull": ("pull", "", "Get an image from a registry"),
     "image ls": ("images", "", "List images"),
     "image import": ("import_", "", "Make an image from the archive of a root directory"),
@@ -146,8 +148,8 @@ NO_TRUST = "hezi does no Notary signing; images are verified by digest"
 # reason -> {group: names}; the group "" holds the names without one
 PLANNED = {
     CONTAINERS: {
-        "": "events exec stats top update",
-        "container": "exec stats top update",
+        "": "events stats top update",
+        "container": "stats top update",
         "system": "events",
     },
     IMAGES: {

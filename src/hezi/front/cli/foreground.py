@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 
+from hezi.errors import COMMAND_NOT_FOUND, NOT_EXECUTABLE, Error
 from hezi.front.cli import errors, terminal
 from hezi.front.cli.signals import Ended, Signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hezi.engine.callers import Streams
+    from hezi.engine.containers.exec import ExecRequest, Joined
     from hezi.engine.request import RunRequest
     from hezi.engine.run import Running
     from hezi.front.cli.session import Session
@@ -71,6 +73,56 @@ def start(session: Session, name: str, *, stdin: bool, keys: str | None) -> int:
     callbacks = callers.Callbacks(session.told, None)
     running, request = attaching.start(session.engine.paths, name, _streams(), callbacks, stdin=stdin, keys=keys)
     return _join(running, request, proxy=True)
+
+
+def execute(session: Session, name: str, request: ExecRequest) -> int:
+    """Run a program in a container that runs, and return its exit code.
+
+    :raises hezi.errors.Error: it does not run, or there is no such program; its codes are 126 and 127 then.
+    """
+    from hezi.engine.containers import api
+    from hezi.engine.containers import exec as executing
+
+    if request.tty and request.interactive and not request.detach and not os.isatty(0):
+        errors.line("the input device is not a TTY")
+        return 1
+    signals = Signals(proxy=False)
+    try:
+        with signals, api.opened(session.engine.paths) as database:
+            joined = executing.start(session.engine.paths, database, name, request, _streams())
+    except Error as error:
+        if error.kind not in {COMMAND_NOT_FOUND, NOT_EXECUTABLE}:
+            raise
+        errors.report(session.program, error)
+        return 127 if error.kind == COMMAND_NOT_FOUND else 126
+    except Ended as ended:
+        return 128 + ended.number
+    if request.detach:
+        joined.leave()
+        return 0
+    return _accompany(joined, request)
+
+
+def _accompany(joined: Joined, request: ExecRequest) -> int:
+    """Stay with a program that joined; as with docker it goes on when this command is ended."""
+    signals = Signals(proxy=False)
+    try:
+        with signals:
+            if request.tty and request.interactive:
+                with terminal.RawTerminal(0) as raw:
+                    signals.attach(joined, raw, tty=True)
+                    code = joined.wait()
+            else:
+                signals.attach(joined, None, tty=request.tty)
+                code = joined.wait()
+    except Ended as ended:
+        return 128 + ended.number
+    finally:
+        joined.leave()
+    if joined.detached:
+        errors.line("read escape sequence")
+        return 1
+    return code
 
 
 def _streams() -> Streams:

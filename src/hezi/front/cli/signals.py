@@ -13,9 +13,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType, TracebackType
+    from typing import Protocol
 
-    from hezi.engine.run import Running
     from hezi.front.cli.terminal import RawTerminal
+
+    class Running(Protocol):
+        """A program that signals and sizes of the window go to."""
+
+        def signal(self, number: int) -> None: ...
+        def resize(self, rows: int, columns: int) -> None: ...
+
 
 # Not passed on: those that cannot be caught, those about hezi's own life (children, pipes, memory faults), and those by
 # which the kernel keeps a background process from the terminal: caught, the read they forbid would be retried for ever.

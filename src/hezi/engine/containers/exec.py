@@ -1,0 +1,247 @@
+"""``exec``: one more program in a container that runs."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from hezi import errors
+from hezi._util.record import NamedTuple
+from hezi.engine import (
+    accounts,
+    facts,
+    find_container,
+    freeze,
+    held,
+    image_of,
+    parse_env,
+    parse_limits,
+    parse_security,
+    prepare,
+    record,
+    runspec,
+    runspec_process,
+    streams,
+)
+from hezi.runtime import exec as joining
+from hezi.runtime import plan as plans
+from hezi.spec import runtime as rt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from hezi.db.connection import Database
+    from hezi.db.containers import ContainerRow
+    from hezi.engine.accounts import Account
+    from hezi.engine.callers import Streams
+    from hezi.engine.paths import Paths
+    from hezi.engine.request import RunRequest
+    from hezi.runtime.plan import Plan
+    from hezi.spec.image import ContainerConfig
+
+_NO_IMAGE = "its image's configuration is gone"
+
+
+class ExecRequest(NamedTuple):
+    """What ``exec`` can be told; the fields are those of :class:`hezi.engine.request.RunRequest`.
+
+    :ivar user: None for the container's own.
+    :ivar env: ``K=V``, or ``K`` for the caller's value; on top of the container's.
+    """
+
+    command: tuple[str, ...]
+    env: tuple[str, ...] = ()
+    env_file: tuple[str, ...] = ()
+    user: str | None = None
+    workdir: str | None = None
+    interactive: bool = False
+    tty: bool = False
+    privileged: bool = False
+    detach: bool = False
+    detach_keys: str | None = None
+
+
+class Joined:
+    """A program that joined a container, with its caller attached. A context manager that kills it when it is left.
+
+    :ivar pid: in the caller's process namespace.
+    :ivar detached: the detach keys were typed, and it goes on.
+    """
+
+    def __init__(self, executed: joining.Executed, pump: streams.Pump | None) -> None:
+        self._executed = executed
+        self._pump = pump
+        self.pid = executed.pid
+        self.detached = False
+
+    def wait(self, *, timeout: float | None = None) -> int:
+        """Move the bytes until it has ended, and return its exit code (128+n for a signal).
+
+        :param timeout: seconds; then kind ``timeout`` is raised and it still runs.
+        :raises errors.Error: UNAVAILABLE: the container ended in between and nobody knows how it did.
+        """
+        if self._pump is not None and not self._pump.run(timeout, stop=lambda: self.detached):
+            raise errors.Error(errors.TIMEOUT, f"the program still runs after {timeout:g} seconds")
+        if self.detached:
+            return 0
+        status = self._executed.wait(timeout)
+        if status is None:
+            raise errors.Error(errors.TIMEOUT, f"the program still runs after {timeout:g} seconds")
+        if self._pump is not None:
+            self._pump.drain()
+            self._pump.close()
+        return status.code
+
+    def signal(self, number: int) -> None:
+        """Send it a signal; one that has ended is no error."""
+        self._executed.signal(number)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Set the size of its terminal; without one nothing happens."""
+        if self._pump is not None and self._pump.terminal >= 0:
+            from hezi.linux import pty
+
+            with suppress(OSError):
+                pty.set_winsize(self._pump.terminal, rows, columns)
+
+    def leave(self) -> None:
+        """Close everything; the program goes on."""
+        if self._pump is not None:
+            self._pump.close()
+        self._executed.close()
+
+    def __enter__(self) -> Joined:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None and not self.detached:
+            self._executed.signal(9)
+        self.leave()
+
+
+def start(paths: Paths, database: Database, name: str, request: ExecRequest, io: Streams) -> Joined:
+    """Start a program in a container.
+
+    :raises errors.Error: CONFLICT: it does not run, or is paused; COMMAND_NOT_FOUND, NOT_EXECUTABLE; INVALID: no such
+        user, ...
+    """
+    with database.read() as connection:
+        row = find_container.find(connection, name)
+        known = image_of.config(paths, connection, row)
+    state = held.state(paths, row.id, held.boot()) or {}
+    if state.get("status") == "paused":
+        raise errors.Error(errors.CONFLICT, f"container {name} is paused, unpause the container before exec")
+    if state.get("status") == "restarting":
+        raise errors.Error(errors.CONFLICT, f"container {row.id} is restarting, wait until the container is running")
+    if state.get("status") != "running":
+        raise errors.Error(errors.CONFLICT, f"container {row.id} is not running")
+    config = known.config if known is not None else None
+    plan = _plan(paths, row, request, config, (state["pid"], state["start_time"], io.console_size))
+    reads = request.interactive and not request.detach
+    try:
+        executed = joining.start(held.directory(paths, row.id), plan, stdin=reads, detached=request.detach)
+    except errors.Error as error:
+        if error.kind == errors.NOT_FOUND:
+            raise errors.Error(errors.CONFLICT, f"container {row.id} is not running") from error
+        raise
+    if request.detach:
+        return Joined(executed, None)
+    joined = Joined(executed, None)
+    joined._pump = _pump(executed, request, io, joined)  # noqa: SLF001 - it tells the other that the keys were typed
+    return joined
+
+
+def _plan(
+    paths: Paths,
+    row: ContainerRow,
+    request: ExecRequest,
+    config: ContainerConfig | None,
+    process: tuple[int, int, tuple[int, int] | None],
+) -> Plan:
+    pid, started, size = process
+    details = record.decode(row.config)
+    own = freeze.thaw(row.image_name, dict(details.request))
+    user = request.user if request.user is not None else own.user or (config.user if config else "")
+    with joining.open_target(pid, started) as target:
+        account = accounts.resolve(
+            user,
+            () if request.user is not None else own.group_add,
+            accounts.read_lines(target.root, "etc/passwd"),
+            accounts.read_lines(target.root, "etc/group"),
+        )
+    made = _process(request, own, config, account, details.hostname)
+    if size is not None and request.tty:
+        made = made._replace(console_size=rt.ConsoleSize(*size))
+    wanted = runspec.seccomp(own, parse_security.parse_security_opts(own.security_opt))
+    choice = "unconfined" if request.privileged else wanted
+    program, flags = prepare.seccomp(choice, made.capabilities.bounding, paths)
+    return joining.plan(made, plans.Options(seccomp=program, seccomp_flags=flags))
+
+
+def _process(
+    request: ExecRequest, own: RunRequest, config: ContainerConfig | None, account: Account, hostname: str
+) -> rt.Process:
+    """Return the container's own process with what was asked for in the place of its own values."""
+    from hezi.spec.image import ContainerConfig as Empty
+
+    image = config if config is not None else Empty()
+    host = facts.gather()
+    flags = [*own.env]
+    for path in request.env_file:
+        flags += [
+            key if value is None else f"{key}={value}" for key, value in parse_env.read_env_file(path, host.environment)
+        ]
+    shown = own._replace(
+        env=(*flags, *request.env), env_file=(), tty=request.tty, workdir=request.workdir or own.workdir
+    )
+    environment = runspec_process.environment(shown, image, account, hostname, host)
+    cwd, _ = runspec_process.directory(shown, image)
+    rights = own._replace(privileged=own.privileged or request.privileged)
+    score = None if own.oom_score_adj is None else parse_limits.parse_oom_score_adj(own.oom_score_adj)
+    security = parse_security.parse_security_opts(own.security_opt)
+    return rt.Process(
+        args=request.command,
+        env=tuple(f"{name}={value}" for name, (value, _) in environment.items()),
+        cwd=cwd,
+        user=rt.User(account.uid, account.gid, account.groups),
+        terminal=request.tty and not request.detach,
+        capabilities=runspec_process.capabilities(rights, account, host),
+        rlimits=runspec_process.rlimits(own),
+        no_new_privileges=security.no_new_privileges,
+        oom_score_adj=score,
+    )
+
+
+def _pump(executed: joining.Executed, request: ExecRequest, io: Streams, joined: Joined) -> streams.Pump:
+    """Hand the program's descriptors to the pump, which owns them from here on."""
+    if request.tty:
+        outputs = [streams.Output(executed.master, _writer(io.stdout))]
+        sink = executed.master
+    else:
+        outputs = [
+            streams.Output(executed.stdout, _writer(io.stdout)),
+            streams.Output(executed.stderr, _writer(io.stderr)),
+        ]
+        sink = executed.stdin
+    executed.master = executed.stdin = executed.stdout = executed.stderr = -1
+    keys = parse_limits.parse_detach_keys(request.detach_keys or parse_limits.DEFAULT_DETACH_KEYS)
+
+    def typed() -> None:
+        joined.detached = True
+
+    return streams.Pump(
+        executed.pidfd,
+        outputs,
+        source=io.stdin if request.interactive and io.stdin is not None else -1,
+        sink=sink,
+        data=io.data,
+        detach=streams.DetachFilter(keys) if request.tty and request.interactive else None,
+        on_detach=typed,
+    )
+
+
+def _writer(target: int | Callable[[bytes], None]) -> Callable[[bytes], None]:
+    return streams.writer(target) if isinstance(target, int) else target
