@@ -69,10 +69,10 @@ def test_refused_flags_say_so(path, capsys):
 
 
 def test_harmless_values_of_refused_flags_are_accepted():
-    line = ["-d=false", "--restart", "no", "--disable-content-trust", "--isolation=default", "img"]
+    line = ["--disable-content-trust", "--isolation=default", "img"]
     parsed = parser.parse(line, run.VERB.options, interspersed=False)
     assert parser.refuse(run.VERB.options, parsed) is None
-    assert parser.refuse(run.VERB.options, parser.parse(["--restart=always"], run.VERB.options)) is not None
+    assert parser.refuse(run.VERB.options, parser.parse(["--isolation=hyperv"], run.VERB.options)) is not None
 
 
 def test_every_working_flag_of_run_reaches_the_request():
