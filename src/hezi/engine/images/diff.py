@@ -44,6 +44,10 @@ def diff(paths: Paths, first: str, second: str) -> Iterator[FileChange]:
 def _open(store: ImageStore, chain: tuple[Digest, ...], stack: ExitStack) -> int | None:
     """The root of an image; None for one without layers."""
     fd = store.driver.view(chain)
-    if fd is not None:
-        stack.callback(os.close, fd)
-    return fd
+    if fd is None:
+        return None
+    stack.callback(os.close, fd)
+    # A detached mount is a place, not yet a directory to read.
+    root = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
+    stack.callback(os.close, root)
+    return root
