@@ -31,6 +31,7 @@ def apply(config: ContainerConfig, instructions: Sequence[str], *, stop_signal: 
     :param stop_signal: whether STOPSIGNAL is one of them; import does not know it.
     :raises errors.Error: INVALID, with docker's words where it has some.
     """
+    command_given = False
     for text in instructions:
         for line in _logical_lines(text):
             name, _, rest = line.strip().replace("\t", " ", 1).partition(" ")
@@ -41,7 +42,11 @@ def apply(config: ContainerConfig, instructions: Sequence[str], *, stop_signal: 
             rest = rest.strip()
             if not rest and word not in {"cmd", "entrypoint"}:
                 _refuse(f"{word.upper()} requires at least one argument")
+            command = config.cmd
             config = handler(config, rest)
+            command_given = command_given or word == "cmd"
+            if word == "entrypoint" and command_given:
+                config = config._replace(cmd=command)
     return config
 
 
@@ -77,7 +82,7 @@ def _cmd(config: ContainerConfig, rest: str) -> ContainerConfig:
 
 
 def _entrypoint(config: ContainerConfig, rest: str) -> ContainerConfig:
-    # As docker: the image's own command is not for another entrypoint; a CMD that follows is.
+    # As docker: the image's own command is not for another entrypoint; one that was given beside it is.
     return config._replace(entrypoint=_command(config, rest), cmd=None)
 
 

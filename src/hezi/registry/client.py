@@ -9,7 +9,7 @@ from hezi.registry import upload as uploads
 from hezi.registry.auth import read_body
 from hezi.registry.blob import BlobStream
 from hezi.registry.config import HostPolicy, host_policy
-from hezi.registry.connections import Answer, Connections, Url
+from hezi.registry.connections import Answer, Connections, Request, Url
 from hezi.registry.credentials import CredentialSource, DockerConfig
 from hezi.registry.faults import Subject, refusal
 from hezi.registry.session import Session
@@ -173,6 +173,13 @@ class RegistryClient:
         if answer.status != 200:
             raise refusal(answer, subject)
         answer.discard()
+
+    def reach(self) -> None:
+        """See that somebody answers, whatever it is, before work is begun; a refusal is for the work itself to meet.
+
+        :raises Error: UNAVAILABLE, TIMEOUT: nobody does.
+        """
+        self._session.transport.send(Request("GET", self._session.base()._replace(target="/v2/"))).discard()
 
     @property
     def address(self) -> str:

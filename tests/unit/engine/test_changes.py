@@ -49,6 +49,7 @@ def test_several_build_on_one_another() -> None:
 def test_an_entrypoint_drops_the_command_before_it() -> None:
     assert apply("ENTRYPOINT x").cmd is None
     assert apply("ENTRYPOINT x", 'CMD ["y"]').cmd == ("y",)
+    assert apply('CMD ["y"]', "ENTRYPOINT x", "ENTRYPOINT z").cmd == ("y",)
 
 
 def test_health_checks() -> None:

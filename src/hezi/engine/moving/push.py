@@ -78,6 +78,7 @@ def _push(
         # A mirror takes no pushes; where images of this name really are does.
         place = places(reference.domain, reference.path).origin
         client = stack.enter_context(RegistryClient(place.domain))
+        client.reach()
         return [_Pushing(store, client, name, place, image, report).run(wanted) for name, image in names]
     raise AssertionError  # no context manager above swallows exceptions
 
