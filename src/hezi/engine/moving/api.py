@@ -8,8 +8,9 @@ if TYPE_CHECKING:
 
     from hezi.engine.moving.manifests import Referrer
     from hezi.engine.moving.results import LoadedImage, PushedImage
+    from hezi.engine.moving.steps import Steps
     from hezi.engine.paths import Paths
-    from hezi.engine.results import ProgressCallback
+    from hezi.engine.results import ProgressCallback, PulledImage
 
 
 class Moving:
@@ -110,3 +111,22 @@ class Moving:
         from hezi.engine.moving import manifests
 
         return manifests.referrers(self._paths, name)
+
+    def pulling(self, name: str, *, platform: str | None = None) -> Steps[PulledImage]:
+        """As ``pull``, as an iterator of its steps: :class:`hezi.engine.moving.steps.Steps`."""
+        from hezi.engine import pull
+        from hezi.engine.moving.steps import Steps
+
+        return Steps(lambda progress: pull.pull(self._paths, name, platform=platform, progress=progress))
+
+    def pushing(self, name: str, *, platform: str | None = None) -> Steps[PushedImage]:
+        """As :meth:`push`, as an iterator of its steps."""
+        from hezi.engine.moving.steps import Steps
+
+        return Steps(lambda progress: self.push(name, platform=platform, progress=progress))
+
+    def loading(self, source: str | int, *, platform: str | None = None) -> Steps[tuple[LoadedImage, ...]]:
+        """As :meth:`load`, as an iterator of its steps."""
+        from hezi.engine.moving.steps import Steps
+
+        return Steps(lambda progress: self.load(source, platform=platform, progress=progress))
