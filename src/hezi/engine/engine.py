@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hezi.engine.images.history import Step
     from hezi.engine.images.tree import Footprint, TreeLayer
     from hezi.engine.moving.registries import Registries
+    from hezi.engine.networks import Networks
     from hezi.engine.request import RunRequest
     from hezi.engine.results import (
         ImageSummary,
@@ -76,6 +77,13 @@ class Engine:
         from hezi.engine.volumes import Volumes
 
         return Volumes(self.paths)
+
+    @property
+    def networks(self) -> Networks:
+        """The networks: create, list, get, inspect, remove, prune."""
+        from hezi.engine.networks import Networks
+
+        return Networks(self.paths)
 
     def run(
         self,

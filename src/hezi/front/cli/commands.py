@@ -15,7 +15,7 @@ BUILT = {
     "commit": ("commit", "Commands", "Make an image from what a container has changed"),
     "cp": ("cp", "Commands", "Copy files between a container and the host"),
     "create": ("create", "Commands", "Make a container without starting it"),
-    "inspect": ("inspect", "Commands", "Show all about containers, images and volumes"),
+    "inspect": ("inspect", "Commands", "Show all about containers, images, networks and volumes"),
     "port": ("port", "Commands", "List the published ports of a container"),
     "rename": ("rename", "Commands", "Rename a container"),
     "rm": ("rm", "Commands", "Remove one or more containers"),
@@ -79,6 +79,11 @@ BUILT = {
     "image inspect": ("image_inspect", "", "Show all about images"),
     "image prune": ("image_prune", "", "Remove images that nobody needs"),
     "image tag": ("tag", "", "Give an image one more name"),
+    "network create": ("network_create", "", "Make a network"),
+    "network inspect": ("network_inspect", "", "Show all about networks"),
+    "network ls": ("network_ls", "", "List networks"),
+    "network prune": ("network_prune", "", "Remove networks that no container uses"),
+    "network rm": ("network_rm", "", "Remove networks"),
     "volume create": ("volume_create", "", "Make a volume"),
     "volume inspect": ("volume_inspect", "", "Show all about volumes"),
     "volume ls": ("volume_ls", "", "List volumes"),
@@ -107,6 +112,8 @@ SPELLINGS = {
     "container list": "container ls",
     "container ps": "container ls",
     "container remove": "container rm",
+    "network list": "network ls",
+    "network remove": "network rm",
     "volume list": "volume ls",
     "volume remove": "volume rm",
 }
@@ -155,7 +162,7 @@ PLANNED = {
     IMAGES: {
         "manifest": "annotate create push rm",
     },
-    NETWORKS: {"network": "connect create disconnect inspect ls list prune rm remove"},
+    NETWORKS: {"network": "connect disconnect"},
     BUILDS: {"": "build", "image": "build", "builder": "build prune"},
 }
 REFUSED = {

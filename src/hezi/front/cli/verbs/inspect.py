@@ -1,4 +1,4 @@
-"""``hezi inspect``: containers, images and volumes, whichever a name means."""
+"""``hezi inspect``: containers, images, networks and volumes, whichever a name means."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ _PARSING, _EXECUTING = 64, 1
 
 VERB = Verb(
     "[OPTIONS] NAME|ID [NAME|ID...]",
-    "Show all about containers, images and volumes",
+    "Show all about containers, images, networks and volumes",
     options=(
         FORMAT,
         Option("size", "bool", "Count the files of containers too", short="s"),
         Option(
-            "type", help="Look for one kind only (container|image|volume)", choices=("container", "image", "volume")
+            "type",
+            help="Look for one kind only (container|image|network|volume)",
+            choices=("container", "image", "network", "volume"),
         ),
     ),
     arguments=(1, None),
@@ -47,6 +49,7 @@ def call(session: Session, parsed: Parsed) -> int:
     finders: dict[str, Callable[[str], dict[str, Any]]] = {
         "container": lambda name: containers.get(name).inspect(sizes=sizes),
         "image": session.engine.images.inspect,
+        "network": session.engine.networks.inspect,
         "volume": session.engine.volumes.inspect,
     }
 

@@ -1,0 +1,340 @@
+"""Networks as objects: ``Engine().networks``.
+
+>>> engine = hezi.Engine()
+>>> engine.networks.create("web", subnets=[{"subnet": "10.5.0.0/16"}])    # doctest: +SKIP
+>>> engine.networks.inspect("web")["IPAM"]                                # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+
+from hezi import errors
+from hezi._util import clock
+from hezi.db import networks as rows
+from hezi.network import catalog, model, sandbox
+from hezi.network.place import Place
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from sqlite3 import Connection
+    from typing import Any
+
+    from hezi.db.connection import Database
+    from hezi.engine.paths import Paths
+    from hezi.network.model import Network
+
+DRIVERS = (model.BRIDGE, model.MACVLAN)
+_SWITCHES = {"internal", "ipv4", "ipv6", "attachable"}
+LIST_KEYS = ("dangling", "driver", "id", "label", "name", "scope", "type")
+PRUNE_KEYS = ("label", "label!", "until")
+
+
+class Networks:
+    """The networks of an engine."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self._place = place_of(paths)
+
+    def create(
+        self,
+        name: str,
+        *,
+        driver: str = model.BRIDGE,
+        subnets: Sequence[Mapping[str, Any]] = (),
+        labels: Mapping[str, str] | None = None,
+        options: Mapping[str, str] | None = None,
+        ipam_options: Mapping[str, str] | None = None,
+        **switches: bool,
+    ) -> Network:
+        """Make a network; its bridge is there when this returns.
+
+        :param subnets: each a mapping with ``subnet``, and if wanted ``gateway``, ``ip_range`` and ``aux`` (a mapping);
+            what is left out is chosen.
+        :param options: of the driver, by docker's names.
+        :param switches: ``internal`` (nothing but the network itself is reached), ``ipv4`` (which is on unless said
+            otherwise), ``ipv6``, ``attachable``.
+        :raises hezi.Error: the name or the addresses are taken, an unknown driver or option ...
+        """
+        _check_name(name)
+        if driver not in DRIVERS:
+            text = f'could not find plugin {driver} in v1 plugin registry: plugin "{driver}" not found'
+            hint = f"hezi has no plugins; the drivers are {' and '.join(DRIVERS)}"
+            raise errors.Error(errors.NOT_FOUND, text, hint=hint)
+        _check_options(driver, dict(options or {}))
+        unknown = sorted(switches.keys() - _SWITCHES)
+        if unknown:
+            raise errors.Error(errors.INVALID, f"a network has no switch '{unknown[0]}'")
+        asked = model.Network(
+            id="",
+            name=name,
+            driver=driver,
+            created_ns=0,
+            labels=dict(labels or {}),
+            options=dict(options or {}),
+            subnets=tuple(model.Subnet(**subnet) for subnet in subnets),
+            ipam_options=dict(ipam_options or {}),
+            **switches,
+        )
+        if not asked.ipv4 and not asked.ipv6:
+            raise errors.Error(errors.INVALID, "IPv4 or IPv6 must be enabled")
+        with self._opened() as database:
+            with database.write() as connection:
+                made = catalog.create(connection, asked)
+            if driver == model.BRIDGE:
+                self._build(database, made)
+        return made
+
+    def _build(self, database: Database, made: Network) -> None:
+        from hezi.linux.netlink.route import Route
+
+        try:
+            with Route() as route:
+                sandbox.prepare(database, self._place, route, made)
+            sandbox.settle(database, self._place)
+        except (errors.Error, OSError) as error:
+            with database.write() as connection:
+                catalog.remove(connection, made, ())
+            if isinstance(error, errors.Error):
+                raise
+            doing = f"cannot make the bridge of network {made.name}"
+            raise errors.from_os_error(doing, error) from error
+
+    def get(self, name: str) -> Network:
+        """Return a network by name, id or unique prefix of an id.
+
+        :raises hezi.Error: there is none (``not-found``), or several fit (``invalid``).
+        """
+        with self._opened() as database, database.read() as connection:
+            return catalog.find(connection, name)
+
+    def list(self, *, filters: Sequence[str] = ()) -> tuple[Network, ...]:
+        """Return the networks by name.
+
+        :param filters: ``driver=``, ``id=``, ``label=``, ``name=PART``, ``scope=``, ``type=builtin|custom``,
+            ``dangling=true``.
+        :raises hezi.Error: a filter is wrong.
+        """
+        from hezi.engine.containers import filters as rules
+
+        wanted = _read_filters(filters, LIST_KEYS)
+        with self._opened() as database, database.read() as connection:
+            found = catalog.everything(connection)
+            busy = {row.network_id for one in found for row in rows.endpoints_on(connection, one.id)}
+        return tuple(
+            one
+            for one in found
+            if all(_TESTS[key](one, values, one.id in busy) for key, values in wanted.items() if key in _TESTS)
+            and rules.labels_match(dict(one.labels), wanted.get("label", ()))
+        )
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """Return docker's document of a network.
+
+        :raises hezi.Error: as :meth:`get`.
+        """
+        with self._opened() as database, database.read() as connection:
+            network = catalog.find(connection, name)
+            endpoints = rows.endpoints_on(connection, network.id)
+            names = {row.container_id: row.name for row in rows.sandboxes(connection)}
+        return _document(network, endpoints, names)
+
+    def remove(self, name: str, *, force: bool = False) -> None:
+        """Remove a network that no running container is on.
+
+        :param force: one that is not there is no error.
+        :raises hezi.Error: there is none (``not-found``), it is in use (``conflict``) or always there (``permission``).
+        """
+        with self._opened() as database:
+            try:
+                with database.removal() as connection:
+                    network = catalog.find(connection, name)
+                    catalog.remove(connection, network, _holders(connection, network))
+            except errors.Error as error:
+                if force and error.kind == errors.NOT_FOUND:
+                    return
+                raise
+            sandbox.settle(database, self._place)
+
+    def prune(self, *, filters: Sequence[str] = ()) -> tuple[str, ...]:
+        """Remove all networks that no container is on or wants to be on; return their names.
+
+        :param filters: ``label=...``, ``label!=...``, ``until=DURATION|TIME``.
+        """
+        from hezi.engine.containers import filters as rules
+
+        wanted = _read_filters(filters, PRUNE_KEYS)
+        before = [rules.until(value) for value in wanted.get("until", ())]
+        gone = []
+        with self._opened() as database:
+            with database.removal() as connection:
+                for one in catalog.everything(connection):
+                    labels = dict(one.labels)
+                    if (
+                        one.name not in model.PREDEFINED
+                        and not _holders(connection, one)
+                        and not wanted_by(connection, one)
+                        and all(one.created_ns < moment for moment in before)
+                        and rules.labels_match(labels, wanted.get("label", ()))
+                        and not any(rules.labels_match(labels, [text]) for text in wanted.get("label!", ()))
+                    ):
+                        catalog.remove(connection, one, ())
+                        gone.append(one.name)
+            if gone:
+                sandbox.settle(database, self._place)
+        return tuple(gone)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Database]:
+        """Give the database, with the networks that are always there, and without what the dead left."""
+        from hezi.engine.containers.api import opened
+
+        if os.geteuid() != 0:
+            raise errors.Error(errors.PERMISSION, "networks are made by root only", hint="run as root")
+        self._paths.make()
+        with opened(self._paths) as database:
+            with database.read() as connection:
+                missing = [name for name in model.PREDEFINED if rows.by_name(connection, name) is None]
+            if missing:
+                with database.write() as connection:
+                    catalog.settle(connection, self._place)
+            sandbox.sweep(database, self._place)
+            yield database
+
+
+def place_of(paths: Paths) -> Place:
+    """Return where the networks of an engine keep their things."""
+    return Place(paths.root, paths.runroot)
+
+
+def wanted_by(connection: Connection, network: Network) -> bool:
+    """Tell whether a container that does not run now will want the network when it starts."""
+    from hezi.engine import record
+
+    for (config,) in connection.execute("SELECT config FROM containers"):
+        details = record.decode(config)
+        texts = [details.request.get("network"), *(details.request.get("networks") or ())]  # type: ignore[misc]
+        if any(str(text) in {network.name, network.id} or f"name={network.name}" in str(text) for text in texts):
+            return True
+    return False
+
+
+def _holders(connection: Connection, network: Network) -> list[str]:
+    names = {row.container_id: row.name for row in rows.sandboxes(connection)}
+    return [names.get(row.container_id, row.container_id[:12]) for row in rows.endpoints_on(connection, network.id)]
+
+
+def _check_name(name: str) -> None:
+    if name in model.PREDEFINED or name == "default":
+        raise errors.Error(errors.PERMISSION, f"operation is not permitted on predefined {name} network")
+    first, rest = name[:1], set(name)
+    if (
+        not name.isascii()
+        or not first.isalnum()
+        or any(not letter.isalnum() and letter not in "_.-" for letter in rest)
+    ):
+        text = f"invalid network name {name}: only [a-zA-Z0-9][a-zA-Z0-9_.-]* are allowed"
+        raise errors.Error(errors.INVALID, text)
+
+
+_KNOWN_OPTIONS = {
+    model.BRIDGE: (
+        model.OPTION_NAME,
+        model.OPTION_ICC,
+        model.OPTION_MASQUERADE,
+        model.OPTION_MTU,
+        model.OPTION_HOST_IP,
+    ),
+    model.MACVLAN: ("parent", "macvlan_mode", model.OPTION_MTU),
+}
+
+
+def _check_options(driver: str, options: Mapping[str, str]) -> None:
+    for name, value in options.items():
+        if name not in _KNOWN_OPTIONS[driver]:
+            hint = f"known are: {', '.join(_KNOWN_OPTIONS[driver])}"
+            raise errors.Error(errors.UNSUPPORTED, f"the {driver} driver has no option {name}", hint=hint)
+        if name in {model.OPTION_ICC, model.OPTION_MASQUERADE} and value not in {"true", "false", "1", "0"}:
+            raise errors.Error(errors.INVALID, f'invalid value "{value}" of option {name}: true or false')
+
+
+def _read_filters(texts: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
+    from hezi.engine.containers import filters as rules
+
+    wanted = rules.read(texts, keys)
+    for value in wanted.get("type", ()):
+        if value not in {"builtin", "custom"}:
+            raise errors.Error(errors.INVALID, f"invalid filter: 'type'='{value}'")
+    for value in wanted.get("dangling", ()):
+        if value.lower() not in {"1", "0", "true", "false"}:
+            raise errors.Error(errors.INVALID, f"invalid filter 'dangling=[{value}]'")
+    return dict(wanted)
+
+
+_TESTS: dict[str, Callable[[Network, Sequence[str], bool], bool]] = {
+    "driver": lambda one, values, _: one.driver in values,
+    "id": lambda one, values, _: any(one.id.startswith(value) for value in values),
+    "name": lambda one, values, _: any(value in one.name for value in values),
+    "scope": lambda _, values, __: "local" in values,
+    "type": lambda one, values, _: ("builtin" if one.name in model.PREDEFINED else "custom") in values,
+    "dangling": lambda one, values, busy: all(
+        (value.lower() in {"1", "true"}) == (not busy and one.name not in model.PREDEFINED) for value in values
+    ),
+}
+
+
+def _document(network: Network, endpoints: Sequence[rows.EndpointRow], names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "Name": network.name,
+        "Id": network.id,
+        "Created": clock.rfc3339(network.created_ns),
+        "Scope": "local",
+        "Driver": network.driver,
+        "EnableIPv4": network.ipv4 and network.driver in DRIVERS,
+        "EnableIPv6": network.ipv6,
+        "IPAM": {
+            "Driver": "default",
+            "Options": None if network.name in model.PREDEFINED else dict(network.ipam_options),
+            "Config": [_subnet(subnet) for subnet in network.subnets],
+        },
+        "Internal": network.internal,
+        "Attachable": network.attachable,
+        "Ingress": False,
+        "ConfigFrom": {"Network": ""},
+        "ConfigOnly": False,
+        "Containers": {row.container_id: _endpoint(network, row, names) for row in endpoints},
+        "Options": dict(sorted(network.options.items())),
+        "Labels": dict(sorted(network.labels.items())),
+    }
+
+
+def _subnet(subnet: model.Subnet) -> dict[str, Any]:
+    found: dict[str, Any] = {"Subnet": subnet.subnet}
+    if subnet.ip_range:
+        found["IPRange"] = subnet.ip_range
+    if subnet.gateway:
+        found["Gateway"] = subnet.gateway
+    if subnet.aux:
+        found["AuxiliaryAddresses"] = dict(sorted(subnet.aux.items()))
+    return found
+
+
+def _endpoint(network: Network, row: rows.EndpointRow, names: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "Name": names.get(row.container_id, ""),
+        "EndpointID": row.id,
+        "MacAddress": row.mac,
+        "IPv4Address": with_length(network, row.ipv4),
+        "IPv6Address": with_length(network, row.ipv6),
+    }
+
+
+def with_length(network: Network, address: str | None) -> str:
+    """Return ``ADDRESS/LENGTH`` of its subnet; "" for none."""
+    from hezi.network import bridge
+
+    subnet = bridge.holder(network, address) if address else None
+    return f"{address}/{subnet.prefix.length}" if subnet else ""
