@@ -19,16 +19,21 @@ class DockerdError(RuntimeError):
 
 
 @contextlib.contextmanager
-def running(directory: Path) -> Iterator[tuple[str, ...]]:
-    """Start dockerd below ``directory``; give the words that a docker command line begins with."""
+def running(directory: Path, *, networks: bool = False) -> Iterator[tuple[str, ...]]:
+    """Start dockerd below ``directory``; give the words that a docker command line begins with.
+
+    :param networks: let it make its bridge and rules: only in a network namespace of its own.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     socket = f"unix://{directory / 'docker.sock'}"
     argv = [
         "setpriv", "--pdeathsig", "TERM", "dockerd",
         "--data-root", str(directory / "data"), "--exec-root", str(directory / "exec"),
         "--pidfile", str(directory / "docker.pid"), "--host", socket, "--storage-driver", "overlay2",
-        "--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
     ]  # fmt: skip
+    if not networks:
+        argv += ["--bridge", "none"]
+        argv += ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]
     with open(directory / "log", "wb") as log:
         daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=ENVIRONMENT)
     try:

@@ -142,21 +142,15 @@ class Networks:
             names = {row.container_id: row.name for row in rows.sandboxes(connection)}
         return _document(network, endpoints, names)
 
-    def remove(self, name: str, *, force: bool = False) -> None:
+    def remove(self, name: str) -> None:
         """Remove a network that no running container is on.
 
-        :param force: one that is not there is no error.
         :raises hezi.Error: there is none (``not-found``), it is in use (``conflict``) or always there (``permission``).
         """
         with self._opened() as database:
-            try:
-                with database.removal() as connection:
-                    network = catalog.find(connection, name)
-                    catalog.remove(connection, network, _holders(connection, network))
-            except errors.Error as error:
-                if force and error.kind == errors.NOT_FOUND:
-                    return
-                raise
+            with database.removal() as connection:
+                network = catalog.find(connection, name)
+                catalog.remove(connection, network, _holders(connection, network))
             sandbox.settle(database, self._place)
 
     def prune(self, *, filters: Sequence[str] = ()) -> tuple[str, ...]:

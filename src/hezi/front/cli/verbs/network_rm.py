@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hezi.errors import NOT_FOUND, Error
 from hezi.front.cli.option import Option, Verb
 
 TYPE_CHECKING = False
@@ -21,8 +22,17 @@ VERB = Verb(
 
 
 def call(session: Session, parsed: Parsed) -> int:
-    """Remove each; one failure does not stop the others."""
-    from hezi.front.cli.each import each
+    """Remove each; one failure does not stop the others. With -f one that is not there is passed over in silence."""
+    from hezi.front.cli import errors
 
-    networks, force = session.engine.networks, parsed.flag("force")
-    return each(session, parsed.args, lambda name: networks.remove(name, force=force))
+    code = 0
+    for name in parsed.args:
+        try:
+            session.engine.networks.remove(name)
+        except Error as error:
+            if not (parsed.flag("force") and error.kind == NOT_FOUND):
+                errors.report(session.program, error)
+                code = 1
+            continue
+        print(name)
+    return code
