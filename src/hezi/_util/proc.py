@@ -33,12 +33,14 @@ def run(
     input: bytes = b"",  # noqa: A002 - the word that subprocess and everybody else uses
     timeout: float | None = 60.0,
     env: Mapping[str, str] | None = None,
+    fds: Sequence[int] = (),
 ) -> Result:
     """Run ``argv`` to its end and return what it wrote; a failing exit code is the caller's to judge.
 
     :param input: the bytes on its standard input; it never reads ours.
     :param timeout: seconds after which it is killed; None waits for ever.
     :param env: the whole environment; None means ours.
+    :param fds: descriptors that it gets beside the first three, under the same numbers.
     :raises hezi.errors.Error: NOT_FOUND when the program is missing, NOT_EXECUTABLE, TIMEOUT.
     """
     # Imported here: 12 ms that nothing but a helper program is worth.
@@ -47,7 +49,12 @@ def run(
     _log(argv, env)
     try:
         done = subprocess.run(  # noqa: PLW1510 - the caller judges the exit code
-            list(argv), input=input, capture_output=True, timeout=timeout, env=None if env is None else dict(env)
+            list(argv),
+            input=input,
+            capture_output=True,
+            timeout=timeout,
+            env=None if env is None else dict(env),
+            pass_fds=tuple(fds),
         )
     except FileNotFoundError as error:
         message = f"cannot run {argv[0]}: no such program"

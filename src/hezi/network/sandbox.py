@@ -41,6 +41,7 @@ class Wish(NamedTuple):
 
     :ivar network: its name or id.
     :ivar names: what it is to be called there.
+    :ivar servers: whom to ask for names that are no container's; the host's when empty.
     """
 
     network: str
@@ -48,6 +49,7 @@ class Wish(NamedTuple):
     ipv6: str = ""
     mac: str = ""
     names: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
 
 
 class Attached(NamedTuple):
@@ -108,6 +110,7 @@ def _attach(
                 os.close(fd)
         if any(network.driver == model.BRIDGE for network in networks):
             settle(database, place)
+        _name(database, place, networks, wishes, sandbox.container_id)
     except BaseException as error:
         with suppress(errors.Error, OSError):
             _detach(database, place, sandbox.container_id)
@@ -150,6 +153,16 @@ def _endpoint(
     row = rows.EndpointRow(network.id, container_id, ids.new_id(), position, found[4], found[6], mac, names)
     rows.add_endpoint(connection, row)
     return row
+
+
+def _name(
+    database: Database, place: Place, networks: Sequence[Network], wishes: Sequence[Wish], container_id: str
+) -> None:
+    """Have the names of its networks answered in a container, if they have names."""
+    if any(network.named for network in networks):
+        from hezi.network.dns import client
+
+        client.serve(database, place, container_id, wishes[0].servers)
 
 
 def _families(made: Sequence[tuple[Network, rows.EndpointRow]]) -> list[int]:
@@ -304,13 +317,13 @@ def _detach(database: Database, place: Place, container_id: str, only: rows.Sand
         sandbox = rows.sandbox(connection, container_id)
         endpoints = rows.endpoints_of(connection, container_id)
         published = rows.ports_of(connection, container_id)
-        drivers = {endpoint.id: catalog.find(connection, endpoint.network_id).driver for endpoint in endpoints}
+        known = {endpoint.id: catalog.find(connection, endpoint.network_id) for endpoint in endpoints}
     if sandbox is None or only not in {None, sandbox}:
         return False
     try:
         with Route() as route:
             for endpoint in endpoints:
-                if drivers[endpoint.id] == model.MACVLAN:
+                if known[endpoint.id].driver == model.MACVLAN:
                     _leave_macvlan(place, endpoint)
                 else:
                     bridge.unplug(route, endpoint)
@@ -322,6 +335,10 @@ def _detach(database: Database, place: Place, container_id: str, only: rows.Sand
         rows.delete_sandbox(connection, container_id)
     if published:
         settle(database, place)
+    if any(network.named for network in known.values()):
+        from hezi.network.dns import client
+
+        client.leave(place, container_id)
     return True
 
 
@@ -364,6 +381,8 @@ def connect(database: Database, place: Place, container_id: str, wish: Wish) -> 
                 default = default_of(made) is None and not network.internal
                 _connect(database, place, route, fd, (network, endpoint), default=default)
             settle(database, place)
+            if not any(other.named for other, _ in made):
+                _name(database, place, [network], [wish], container_id)
         except BaseException as error:
             with suppress(errors.Error, OSError):
                 _disconnect(database, place, container_id, network.id)

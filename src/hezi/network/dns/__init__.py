@@ -1,0 +1,1 @@
+"""Names of containers: a small DNS server for the engine, without a daemon."""
