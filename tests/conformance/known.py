@@ -44,6 +44,8 @@ _REASONS: dict[str, list[str]] = {
         "-v %d:/dev @busybox ls /dev",
         "--mount type=tmpfs,dst=/proc @busybox ls",
         "--device /dev/nosuch @busybox ls",
+        "-v va_nowhere:/m @busybox ls",
+        "-v va_nodev:/m @busybox ls",
     ],
     "a mistake that docker does not look at is refused by name": [
         "-h 'bad name' @busybox hostname",

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance import cases_files, cases_process, cases_spaces, compare, peers
+from tests.conformance import cases_files, cases_process, cases_spaces, cases_volumes, compare, peers
 from tests.conformance.known import KNOWN
 
-CASES = [
-    case if isinstance(case, compare.Case) else compare.Case(case)
-    for case in [*cases_process.CASES, *cases_spaces.CASES, *cases_files.CASES]
-]
+
+def _cases(found):
+    return [case if isinstance(case, compare.Case) else compare.Case(case) for case in found]
+
+
+CASES = _cases([*cases_process.CASES, *cases_spaces.CASES, *cases_files.CASES])
+VOLUMES = _cases(cases_volumes.CASES)
+NEEDS = pytest.mark.needs("root", "overlay", "docker:28", "docker-registry", "skopeo", "busybox", "mmdebstrap")
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +26,24 @@ def both(engines):
     return peers.provide(engines)
 
 
-@pytest.mark.needs("root", "overlay", "docker:28", "docker-registry", "skopeo", "busybox", "mmdebstrap")
-@pytest.mark.parametrize("case", CASES, ids=[case.line[:60] for case in CASES])
-def test_same_as_docker(both, case):
+def _compare(both, case):
     differences = compare.run(case, *both).differences()
     if case.line not in KNOWN:
         assert not differences, "\n".join([case.line, *differences])
 
 
+@NEEDS
+@pytest.mark.parametrize("case", CASES, ids=[case.line[:60] for case in CASES])
+def test_same_as_docker(both, case):
+    _compare(both, case)
+
+
+@NEEDS
+@pytest.mark.slow
+@pytest.mark.parametrize("case", VOLUMES, ids=[case.line[:60] for case in VOLUMES])
+def test_volumes_are_the_same_as_dockers(both, case):
+    _compare(both, case)
+
+
 def test_what_is_known_to_differ_is_tried():
-    assert not KNOWN.keys() - {case.line for case in CASES}
+    assert not KNOWN.keys() - {case.line for case in [*CASES, *VOLUMES]}

@@ -113,7 +113,7 @@ class Volumes:
             "Labels": labels or None,
             "Mountpoint": found.path,
             "Name": found.name,
-            "Options": dict(found.options) or None,
+            "Options": dict(sorted(found.options.items())) or None,
             "Scope": "local",
         }
 

@@ -37,6 +37,8 @@ _CLEAR = {
     "diratime": mount.MOUNT_ATTR_NODIRATIME,
     "atime": mount.MOUNT_ATTR_NOATIME,
 }
+# What a mount is without them. The kernel's new calls do not know the last two.
+_NOTHING = {"defaults", "norelatime", "nostrictatime"}
 _ATIME = {"noatime", "strictatime", "relatime"}
 _PROPAGATION = {
     f"{recursive}{kind}" for recursive in ("", "r") for kind in ("private", "slave", "shared", "unbindable")
@@ -92,7 +94,7 @@ def _words(options: Sequence[str]) -> _Words:
             bind = word
         elif word in _PROPAGATION:
             propagation = word
-        elif word != "defaults":
+        elif word not in _NOTHING:
             name, equals, value = word.partition("=")
             data.append((name, os.fsencode(value) if equals else None))
     return _Words(attrs_set, attrs_clear, recursive, bind, propagation, tuple(data))

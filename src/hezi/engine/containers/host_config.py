@@ -46,8 +46,8 @@ def document(request: RunRequest) -> dict[str, Any]:
         "PortBindings": {},
         "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
         "AutoRemove": request.remove,
-        "VolumeDriver": "",
-        "VolumesFrom": None,
+        "VolumeDriver": request.volume_driver or "",
+        "VolumesFrom": list(request.volumes_from) or None,
         "ConsoleSize": [0, 0],
     }
     if request.annotation:

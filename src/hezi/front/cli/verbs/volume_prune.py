@@ -29,6 +29,11 @@ VERB = Verb(
 
 def call(session: Session, parsed: Parsed) -> int:
     """Ask, remove, and say how much space that gave back."""
+    if parsed.flag("all") and any(text.startswith("all=") for text in parsed.texts("filter")):
+        from hezi.errors import INVALID, Error
+
+        message = "conflicting options: cannot specify both --all and --filter all=1"
+        raise Error(INVALID, message)
     which = "all local" if parsed.flag("all") else "anonymous local"
     if not parsed.flag("force"):
         print(f"WARNING! This will remove {which} volumes not used by at least one container.")
