@@ -11,6 +11,8 @@ from hezi.spec.image import Healthcheck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hezi.engine.request import RunRequest
     from hezi.spec.image import ContainerConfig
 
@@ -98,3 +100,16 @@ def command(health: Healthcheck | None, config: ContainerConfig) -> tuple[str, .
     if kind == "CMD-SHELL" and words:
         return (*(config.shell or _SHELL), *words)
     return ()
+
+
+def document(check: Healthcheck) -> dict[str, Any]:
+    """Return docker's ``Healthcheck`` of inspect: what is set of it."""
+    fields = {
+        "Test": list(check.test),
+        "Interval": check.interval,
+        "Timeout": check.timeout,
+        "StartPeriod": check.start_period,
+        "StartInterval": check.start_interval,
+        "Retries": check.retries,
+    }
+    return {name: value for name, value in fields.items() if value}

@@ -41,10 +41,10 @@ def document(request: RunRequest) -> dict[str, Any]:
     found: dict[str, Any] = {
         "Binds": [text for text in request.volume if ":" in text] or None,
         "ContainerIDFile": request.cidfile or "",
-        "LogConfig": {"Type": "json-file", "Config": {}},
+        "LogConfig": _log(request),
         "NetworkMode": request.network or "none",
         "PortBindings": {},
-        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "RestartPolicy": _restart(request),
         "AutoRemove": request.remove,
         "VolumeDriver": request.volume_driver or "",
         "VolumesFrom": list(request.volumes_from) or None,
@@ -87,6 +87,19 @@ def document(request: RunRequest) -> dict[str, Any]:
     found["MaskedPaths"] = None if unmasked else list(defaults.masked_paths(os.cpu_count() or 1))
     found["ReadonlyPaths"] = None if unmasked else list(defaults.READONLY_PATHS)
     return found
+
+
+def _log(request: RunRequest) -> dict[str, Any]:
+    return {"Type": request.log_driver or "json-file", "Config": _pairs(request.log_opt)}
+
+
+def _restart(request: RunRequest) -> dict[str, Any]:
+    if not request.restart:
+        return {"Name": "no", "MaximumRetryCount": 0}
+    from hezi.engine import parse_restart
+
+    policy = parse_restart.parse_restart(request.restart)
+    return {"Name": policy.name, "MaximumRetryCount": policy.most}
 
 
 def _mode(request: RunRequest) -> modes.Modes:

@@ -46,7 +46,7 @@ def document(paths: Paths, database: Database, name: str, *, sizes: bool = False
         "ResolvConfPath": f"{directory}/resolv.conf",
         "HostnamePath": f"{directory}/hostname",
         "HostsPath": f"{directory}/hosts",
-        "LogPath": "",
+        "LogPath": _log_path(directory, row.id, request),
         "Name": f"/{row.name}",
         "RestartCount": state.restart_count,
         "Driver": "overlay",
@@ -125,6 +125,7 @@ def _config(request: RunRequest, image: ContainerConfig, details: Details) -> di
     volumes: dict[str, Any] = {str(mount["Destination"]): {} for mount in details.mounts if mount["Type"] == "volume"}
     found |= {
         "Cmd": list(command) if command else None,
+        **_health(request, image),
         "Image": request.image,
         "Volumes": volumes or None,
         "WorkingDir": request.workdir or image.working_dir,
@@ -134,7 +135,24 @@ def _config(request: RunRequest, image: ContainerConfig, details: Details) -> di
     }
     if request.stop_signal or image.stop_signal:
         found["StopSignal"] = request.stop_signal or image.stop_signal
+    if request.stop_timeout is not None:
+        found["StopTimeout"] = request.stop_timeout
     return found
+
+
+def _log_path(directory: str, container_id: str, request: RunRequest) -> str:
+    from hezi.engine import parse_logs
+
+    # As docker: only the json-file is for others to read.
+    name = parse_logs.file_name(request.log_driver or "json-file", container_id)
+    return f"{directory}/{name}" if name.endswith("-json.log") else ""
+
+
+def _health(request: RunRequest, image: ContainerConfig) -> dict[str, Any]:
+    from hezi.engine import parse_health
+
+    check = parse_health.merge(request, image)
+    return {} if check is None else {"Healthcheck": parse_health.document(check)}
 
 
 def _environment(request: RunRequest, image: ContainerConfig) -> list[str]:

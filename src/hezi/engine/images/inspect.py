@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hezi import errors
 from hezi._util import clock
+from hezi.engine import parse_health
 from hezi.engine.images import listing
 from hezi.engine.images.opening import opened
 from hezi.spec.reference import Reference
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from hezi.engine.paths import Paths
     from hezi.engine.results import ImageSummary
     from hezi.spec.digest import Digest
-    from hezi.spec.image import ContainerConfig, Healthcheck
+    from hezi.spec.image import ContainerConfig
     from hezi.store.images import ImageStore
     from hezi.store.model import Image
 
@@ -105,7 +106,7 @@ def _config(inside: ContainerConfig) -> dict[str, Any]:
         run["ExposedPorts"] = {port: {} for port in sorted(inside.exposed_ports)}
     run |= {"Env": list(inside.env) or None, "Cmd": _words(inside.cmd)}
     if inside.healthcheck is not None:
-        run["Healthcheck"] = _health(inside.healthcheck)
+        run["Healthcheck"] = parse_health.document(inside.healthcheck)
     run |= {
         "Volumes": {path: {} for path in inside.volumes} or None,
         "WorkingDir": inside.working_dir,
@@ -124,15 +125,3 @@ def _config(inside: ContainerConfig) -> dict[str, Any]:
 
 def _words(words: tuple[str, ...] | None) -> list[str] | None:
     return None if words is None else list(words)
-
-
-def _health(check: Healthcheck) -> dict[str, Any]:
-    fields = {
-        "Test": list(check.test),
-        "Interval": check.interval,
-        "Timeout": check.timeout,
-        "StartPeriod": check.start_period,
-        "StartInterval": check.start_interval,
-        "Retries": check.retries,
-    }
-    return {name: value for name, value in fields.items() if value}
