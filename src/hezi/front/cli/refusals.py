@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-CONTAINERS = "comes with containers that outlive the command, which is not built yet"
-HEALTH = "comes with health checks, which are not built yet"
-LOGS = "comes with log files of containers, which are not built yet"
 NETWORK = "needs the network part, which is not built yet"
 LIMITS = "comes with resource limits, which are not built yet"
-VOLUMES = "comes with the volume commands, which are not built yet"
-IMAGES = "comes with the rest of the image commands, which is not built yet"
 TEMPLATES = "comes with Go templates and JSON output, which are not built yet"
 TRUST = "is refused: hezi does no Notary verification, it verifies images by digest"
 WINDOWS = "is refused: it is for Windows containers"
