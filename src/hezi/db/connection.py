@@ -40,7 +40,6 @@ from __future__ import annotations
 import _sqlite3 as sqlite3  # noqa: PLC2701 - the rest of sqlite3 is adapters for datetime, which costs 2 ms
 import _thread  # noqa: PLC2701 - threading, for its get_ident alone, would cost the start path a millisecond
 import os
-from contextlib import contextmanager
 
 from hezi import errors
 from hezi._util.lock import FileLock
@@ -48,7 +47,7 @@ from hezi.db.migrations import MIGRATIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
 
 SCHEMA_VERSION = len(MIGRATIONS)
 # Longer than anything holds the write lock: transactions here are milliseconds, a slow disk's fsync is seconds.
@@ -139,55 +138,26 @@ class Database:
         hint = "use that version of hezi, or another HEZI_ROOT"
         return errors.Error(errors.UNSUPPORTED, message, path=self.path, hint=hint)
 
-    @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> _Reading:
         """Give the connection for one or more SELECTs that see the same state; inside a transaction, that one's."""
-        connection = self.connection()
-        if connection.in_transaction:
-            yield connection
-            return
-        with translated(self.path):
-            connection.execute("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.execute("COMMIT")
+        return _Reading(self.path, self.connection())
 
-    @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self) -> _Writing:
         """Give the connection inside a write transaction: committed at the end, undone on an exception."""
-        connection = self.connection()
-        with translated(self.path):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+        return _Writing(self.path, self.connection(), durable=False)
 
-    @contextmanager
-    def durable(self) -> Iterator[sqlite3.Connection]:
+    def durable(self) -> _Writing:
         """As :meth:`write`, and on the disk when it returns."""
-        connection = self.connection()
-        connection.execute("PRAGMA synchronous=FULL")
-        try:
-            with self.write():
-                yield connection
-        finally:
-            connection.execute("PRAGMA synchronous=NORMAL")
+        return _Writing(self.path, self.connection(), durable=True)
 
-    @contextmanager
-    def removal(self) -> Iterator[sqlite3.Connection]:
+    def removal(self) -> _Writing:
         """As :meth:`durable`, for transactions that remove: works with no byte free on the disk.
 
         SQLite needs room for its log even to delete. Some is kept in a file of its own and given up when there is no
         other; it is filled again as soon as there is room.
         """
         self.free_reserve()
-        with self.durable() as connection:
-            yield connection
+        return self.durable()
 
     def free_reserve(self) -> bool:
         """Give up the reserved space if the disk is full; True when that was done."""
@@ -228,16 +198,100 @@ class Database:
         self._connections.clear()
 
 
-@contextmanager
-def translated(path: str) -> Iterator[None]:
-    """Turn SQLite's exceptions into hezi's."""
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
+# Classes instead of generators with contextlib's decorator: that would import functools and collections, which is more
+# than a tenth of what listing images takes.
+class _Reading:
+    """See :meth:`Database.read`."""
+
+    __slots__ = ("_connection", "_nested", "_path")
+
+    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        self._nested = connection.in_transaction
+
+    def __enter__(self) -> sqlite3.Connection:
+        if not self._nested:
+            with translated(self._path):
+                self._connection.execute("BEGIN")
+        return self._connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._nested:
+            return
+        with translated(self._path):
+            self._connection.execute("COMMIT")
+        translate(error, self._path)
+
+
+class _Writing:
+    """See :meth:`Database.write` and :meth:`Database.durable`."""
+
+    __slots__ = ("_connection", "_durable", "_path")
+
+    def __init__(self, path: str, connection: sqlite3.Connection, *, durable: bool) -> None:
+        self._path = path
+        self._connection = connection
+        self._durable = durable
+
+    def __enter__(self) -> sqlite3.Connection:
+        if self._durable:
+            self._connection.execute("PRAGMA synchronous=FULL")
+        try:
+            with translated(self._path):
+                self._connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._relax()
+            raise
+        return self._connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                with translated(self._path):
+                    self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._relax()
+        translate(error, self._path)
+
+    def _relax(self) -> None:
+        if self._durable:
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+
+
+class translated:
+    """Turn SQLite's exceptions into hezi's, for a ``with`` block."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        translate(error, self._path)
+
+
+def translate(error: BaseException | None, path: str) -> None:
+    """Raise hezi's exception for one of SQLite's; do nothing for others and for None.
+
+    :raises hezi.errors.Error: CONFLICT, CORRUPT, NO_SPACE, TIMEOUT, PERMISSION, INTERNAL.
+    """
+    if isinstance(error, sqlite3.IntegrityError):
         raise errors.Error(errors.CONFLICT, f"the database refuses it: {error}", path=path) from error
-    except sqlite3.OperationalError as error:
+    if isinstance(error, sqlite3.OperationalError):
         raise _operational(error, path) from error
-    except sqlite3.DatabaseError as error:
+    if isinstance(error, sqlite3.DatabaseError):
         message = f"the database is damaged: {error}"
         hint = "restore it from a backup, or move it away: images are then pulled again"
         raise errors.Error(errors.CORRUPT, message, path=path, hint=hint) from error

@@ -104,7 +104,6 @@ class ImageSummary(NamedTuple):
     :param size: bytes of all layers unpacked.
     :param last_used: nanoseconds since the epoch: when it was pulled, or a container was last made of it.
     :param extra: a further digest of a repository that has a row already; lists show it with their digests only.
-    :param labels: a JSON object.
     """
 
     repository: str
@@ -115,7 +114,6 @@ class ImageSummary(NamedTuple):
     size: int
     last_used: int = 0
     extra: bool = False
-    labels: str = "{}"
 
 
 class RemovedImages(NamedTuple):

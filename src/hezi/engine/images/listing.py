@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from hezi.engine.images.filters import Choice
     from hezi.engine.paths import Paths
 
+    # id, created_ns, size, last_used_ns
+    _Image = tuple[str, int, int, int]
+
 NONE = "<none>"
 _HUB, _OFFICIAL = "docker.io/", "docker.io/library/"
 
@@ -38,12 +41,16 @@ def summaries(
 
 
 def rows_of(connection: Connection, image_id: str) -> list[ImageSummary]:
-    """Return the rows of one image; at least one."""
-    row = tables.get(connection, image_id)
-    if row is None:
+    """Return the rows of one image; at least one when it is there."""
+    found = tables.get(connection, image_id)
+    if found is None:
         return []
-    found = _named(row, tables.names(connection, image_id), tables.digests(connection, image_id), rules.Choice())
-    return found or [_row(row, NONE, NONE, "")]
+    names = [(row.name, row.tag, row.digest) for row in tables.names(connection, image_id)]
+    tagged = {(name, digest) for name, _, digest in names}
+    digests = [(row.name, row.digest) for row in tables.digests(connection, image_id)]
+    image = (found.id, found.created_ns, found.size, found.last_used_ns)
+    more = [digest for digest in digests if digest not in tagged]
+    return _named(image, names, more, rules.Choice()) or [_row(image, NONE, NONE, "")]
 
 
 def familiar(name: str) -> str:
@@ -56,51 +63,51 @@ def familiar(name: str) -> str:
 
 def rows(connection: Connection, choice: Choice, *, intermediate: bool) -> list[ImageSummary]:
     """Return the rows that pass, newest first."""
-    names: dict[str, list[tables.NameRow]] = {}
-    for row in tables.names(connection):
-        names.setdefault(row.image_id, []).append(row)
-    digests: dict[str, list[tables.DigestRow]] = {}
-    for digest in tables.digests(connection):
-        digests.setdefault(digest.image_id, []).append(digest)
-    images = tables.list_all(connection)
-    parents = {image.parent for image in images}
-    found = []
-    for image in images:
-        if not choice.fits(image.created_ns, image.labels):
+    names: dict[str, list[tuple[str, str, str]]] = {}
+    for image_id, name, tag, digest in tables.listed_names(connection):
+        names.setdefault(image_id, []).append((name, tag, digest))
+    digests: dict[str, list[tuple[str, str]]] = {}
+    for image_id, name, digest in tables.listed_digests(connection):
+        digests.setdefault(image_id, []).append((name, digest))
+    images = tables.listed(connection)
+    labels = tables.labels(connection) if choice.labels or choice.not_labels else {}
+    parents = {image[3] for image in images}
+    found: list[ImageSummary] = []
+    for image_id, created, size, _, last_used in images:
+        if not choice.fits(created, labels.get(image_id, "{}")) or (choice.dangling and image_id in parents):
             continue
-        if choice.dangling and image.id in parents:
-            continue
-        if not (image.id in names or image.id in digests):
+        image = (image_id, created, size, last_used)
+        if not (image_id in names or image_id in digests):
             # One that others were made from, and that has no name, is of no interest by itself.
-            hidden = image.id in parents and not intermediate
-            if hidden or choice.dangling is False or choice.references:
-                continue
-            found.append(_row(image, NONE, NONE, ""))
-        elif not (choice.dangling and names.get(image.id)):
-            found += _named(image, names.get(image.id, ()), digests.get(image.id, ()), choice)
+            hidden = image_id in parents and not intermediate
+            if not (hidden or choice.dangling is False or choice.references):
+                found.append(_row(image, NONE, NONE, ""))
+        elif not (choice.dangling and image_id in names):
+            found += _named(image, names.get(image_id, ()), digests.get(image_id, ()), choice)
     return found
 
 
 def _named(
-    image: tables.ImageRow, names: Sequence[tables.NameRow], digests: Sequence[tables.DigestRow], choice: Choice
+    image: _Image, names: Sequence[tuple[str, str, str]], digests: Sequence[tuple[str, str]], choice: Choice
 ) -> list[ImageSummary]:
-    made, tagged, shown = [], set(), set()
-    for name in names:
-        repository = familiar(name.name)
-        if choice.names(repository, f"{repository}:{name.tag}"):
-            tagged.add(name.name)
-            shown.add((name.name, name.digest))
-            made.append(_row(image, repository, name.tag, name.digest))
-    for digest in digests:
-        repository = familiar(digest.name)
-        if (digest.name, digest.digest) in shown or not choice.names(repository, f"{repository}@{digest.digest}"):
-            continue
-        made.append(_row(image, repository, NONE, digest.digest, extra=digest.name in tagged))
-        tagged.add(digest.name)
+    """One row for each name; and for each digest that no tag has.
+
+    :param names: (name, tag, digest); ``digests``: (name, digest).
+    """
+    made, tagged = [], set()
+    for name, tag, digest in names:
+        repository = familiar(name)
+        if choice.names(repository, f"{repository}:{tag}"):
+            tagged.add(name)
+            made.append(_row(image, repository, tag, digest))
+    for name, digest in digests:
+        repository = familiar(name)
+        if choice.names(repository, f"{repository}@{digest}"):
+            made.append(_row(image, repository, NONE, digest, extra=name in tagged))
+            tagged.add(name)
     return made
 
 
-def _row(image: tables.ImageRow, repository: str, tag: str, digest: str, *, extra: bool = False) -> ImageSummary:
-    return ImageSummary(
-        repository, tag, digest, image.id, image.created_ns, image.size, image.last_used_ns, extra, image.labels
-    )
+def _row(image: _Image, repository: str, tag: str, digest: str, *, extra: bool = False) -> ImageSummary:
+    image_id, created, size, last_used = image
+    return ImageSummary(repository, tag, digest, image_id, created, size, last_used, extra)

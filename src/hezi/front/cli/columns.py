@@ -22,5 +22,6 @@ def size(count: int, digits: int = 3) -> str:
 
 def table(rows: list[tuple[str, ...]]) -> str:
     """Return aligned columns, the first row being the header: three blanks between, no column under ten wide."""
-    widths = [max(10, *(len(row[column]) + 3 for row in rows)) for column in range(len(rows[0]) - 1)]
-    return "\n".join("".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows)
+    widths = [max(10, max(map(len, column)) + 3) for column in zip(*rows, strict=True)][:-1]
+    widths.append(0)
+    return "\n".join(["".join(map(str.ljust, row, widths)) for row in rows])
