@@ -1,4 +1,4 @@
-"""What images look like: rows of lists, histories, trees of layers, differences of files; and names meant to deceive."""
+"""What images look like: lists, histories, trees of layers, differences of files; and names meant to deceive."""
 
 from __future__ import annotations
 
@@ -196,8 +196,8 @@ def test_removal_follows_no_link_and_leaves_the_host_alone(store: ImageStore, tm
 
 @pytest.mark.parametrize(
     "name",
-    ["../../host", "app/../../host", "sha256:../../x", "/etc/passwd", "app@sha256:" + "../" * 30, "a\0b", "app:../x", "..",
-     "-f", "sha256:", "sha256:" + "0" * 63 + "/", "\x1b[31m"],
+    ["../../host", "app/../../host", "sha256:../../x", "/etc/passwd", "app@sha256:" + "../" * 30, "a\0b", "app:../x",
+     "..", "-f", "sha256:", "sha256:" + "0" * 63 + "/", "\x1b[31m"],
 )  # fmt: skip
 def test_names_meant_to_lead_elsewhere(engine: Engine, store: ImageStore, name: str) -> None:
     """A3: nothing that is no name, digest or id is looked for anywhere."""
