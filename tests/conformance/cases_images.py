@@ -262,7 +262,7 @@ pull -q @run
 run --name c --network none @run touch /made
 commit c one
 commit c one
-images -a
+~ images -a
 images -f dangling=true
 images -f dangling=false
 history --format '{{.Size}} {{.CreatedBy}}' one
@@ -427,6 +427,8 @@ image inspect -f '{{json .Config.Env}}' @base
 image inspect -f '{{json .Config.Labels}} {{json .Config.Entrypoint}}' @base
 """
 _USAGE = """
+system df
+system df -v
 system df -v --format json
 system df --format 'table {{.Type}}'
 system df --format '{{.Type}}: {{.TotalCount}} {{.Active}}'
@@ -434,6 +436,10 @@ system df x
 system df --format '{{.Nosuch}}'
 pull -q @one:1
 pull -q @one:2
+images --tree
+history --platform linux/amd64 @one:1
+image inspect --platform linux/amd64 -f '{{.Os}}' @one:1
+rmi --platform linux/arm64 @one:1
 tag @one:1 also
 system df --format '{{.Type}}: {{.TotalCount}} {{.Active}}'
 create --name box --network none @one:1 true
@@ -442,6 +448,8 @@ system df -v --format '{{range .Images}}{{.ID}} {{.SharedSize}} {{.UniqueSize}} 
 system df -v --format '{{range .Containers}}{{.Names}} {{.LocalVolumes}} {{.Status}};{{end}}'
 """
 
+# Run with the slow ones only: what they show is mostly shown by others too.
+SLOW = ("filter", "format", "remove-many", "shared", "inspect")
 SESSIONS = {
     name: tuple(line for line in text.strip().splitlines())
     for name, text in {

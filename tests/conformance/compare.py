@@ -40,6 +40,10 @@ class Outcome(NamedTuple):
     stdout: str
     stderr: str
 
+    def sorted(self) -> Outcome:
+        """Return it with the lines of stdout in alphabetical order."""
+        return self._replace(stdout="".join(sorted(self.stdout.splitlines(keepends=True))))
+
 
 class Pair(NamedTuple):
     """What both did with one case."""

@@ -75,9 +75,6 @@ _REASONS: dict[str, list[str]] = {
         "@busybox cat /sys/fs/cgroup/devices/devices.list",
         "--device /dev/null:/dev/mynull @busybox cat /sys/fs/cgroup/devices/devices.list",
     ],
-    "comes with a later part and is refused by name until then": [
-        "rmi --no-prune @debian:bookworm",
-    ],
     "IPv6 on the loopback interface stays on until networks are built": [
         "@busybox ip -o addr",
     ],

@@ -199,7 +199,7 @@ with ImageStore(sys.argv[1]) as store:
 
 
 @pytest.mark.needs("strace")
-@pytest.mark.parametrize("what", ["remove", "prune"])
+@pytest.mark.parametrize("what", ["remove", pytest.param("prune", marks=pytest.mark.slow)])
 def test_killed_anywhere_in_a_removal(tmp_path: Path, what: str) -> None:
     """At each system call that changes something in turn, until the removal gets through."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}

@@ -122,12 +122,14 @@ def listed_names(connection: Connection) -> list[tuple[str, str, str, str]]:
     return connection.execute("SELECT image_id, name, tag, digest FROM names ORDER BY reference").fetchall()
 
 
-def listed_digests(connection: Connection) -> list[tuple[str, str, str]]:
-    """Return (image id, name, digest) of the repository digests that no tag of the repository has, sorted."""
-    query = (
-        "SELECT image_id, name, digest FROM digests d WHERE NOT EXISTS (SELECT 1 FROM names n"
-        " WHERE n.image_id=d.image_id AND n.name=d.name AND n.digest=d.digest) ORDER BY name, digest"
-    )
+def listed_digests(connection: Connection, *, all_of_them: bool = False) -> list[tuple[str, str, str]]:
+    """Return (image id, name, digest) of the repository digests, sorted; only those that no tag has, or all of them."""
+    query = "SELECT image_id, name, digest FROM digests ORDER BY name, digest"
+    if not all_of_them:
+        query = (
+            "SELECT image_id, name, digest FROM digests d WHERE NOT EXISTS (SELECT 1 FROM names n"
+            " WHERE n.image_id=d.image_id AND n.name=d.name AND n.digest=d.digest) ORDER BY name, digest"
+        )
     return connection.execute(query).fetchall()
 
 

@@ -67,7 +67,8 @@ def rows(connection: Connection, choice: Choice, *, intermediate: bool) -> list[
     for image_id, name, tag, digest in tables.listed_names(connection):
         names.setdefault(image_id, []).append((name, tag, digest))
     digests: dict[str, list[tuple[str, str]]] = {}
-    for image_id, name, digest in tables.listed_digests(connection):
+    # A tag speaks for its digest, unless only some names are asked for.
+    for image_id, name, digest in tables.listed_digests(connection, all_of_them=bool(choice.references)):
         digests.setdefault(image_id, []).append((name, digest))
     images = tables.listed(connection)
     labels = tables.labels(connection) if choice.labels or choice.not_labels else {}
@@ -90,19 +91,20 @@ def rows(connection: Connection, choice: Choice, *, intermediate: bool) -> list[
 def _named(
     image: _Image, names: Sequence[tuple[str, str, str]], digests: Sequence[tuple[str, str]], choice: Choice
 ) -> list[ImageSummary]:
-    """One row for each name; and for each digest that no tag has.
+    """One row for each name; and for each digest that none of these tags has.
 
     :param names: (name, tag, digest); ``digests``: (name, digest).
     """
-    made, tagged = [], set()
+    made, tagged, shown = [], set(), set()
     for name, tag, digest in names:
         repository = familiar(name)
         if choice.names(repository, f"{repository}:{tag}"):
             tagged.add(name)
+            shown.add((name, digest))
             made.append(_row(image, repository, tag, digest))
     for name, digest in digests:
         repository = familiar(name)
-        if choice.names(repository, f"{repository}@{digest}"):
+        if (name, digest) not in shown and choice.names(repository, f"{repository}@{digest}"):
             made.append(_row(image, repository, NONE, digest, extra=name in tagged))
             tagged.add(name)
     return made
