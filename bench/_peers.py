@@ -103,6 +103,9 @@ class Podman:
     def version(self) -> str:
         return _output("podman", "--version").removeprefix("podman version ") + ", " + _output("runc", "--version")
 
+    def argv(self, *args: str) -> list[str]:
+        return [*self._argv, *args]
+
     def pull(self, reference: str) -> None:
         check([*self._argv, "pull", "-q", "--tls-verify=false", f"--signature-policy={self._policy}", reference])
 
@@ -146,6 +149,9 @@ class Docker:
 
     def version(self) -> str:
         return json.loads(_output(*self._command, "version", "--format", "{{json .Server.Version}}"))
+
+    def argv(self, *args: str) -> list[str]:
+        return [*self._command, *args]
 
     def pull(self, reference: str) -> None:
         check([*self._command, "pull", "-q", reference])
