@@ -37,15 +37,16 @@ def main() -> int:
     with peers.scratch_directory() as scratch, registry.running(scratch / "registry") as server:
         reference = registry.push(pull.cached_image(), "latest", server, "big:latest")
         for number in range(rounds):
-            _round(scratch / f"round-{number}", reference, found)
+            _round(scratch / f"r{number}", reference, found)
     for task in TASKS:
         harness.report(f"{task} of {pull.SIZE / 1e6:.0f} MB in {pull.FILES} files", found[task], unit="s")
     return max(_judge(task, found[task]) for task in TASKS)
 
 
 def _round(directory: Path, reference: str, found: dict[str, dict[str, list[float]]]) -> None:
+    # Short names: podman takes no run root of more than 50 characters.
     directory.mkdir()
-    with peers.started(directory / "first", *KINDS) as engines, registry.running(directory / "target") as target:
+    with peers.started(directory / "a", *KINDS) as engines, registry.running(directory / "target") as target:
         for engine in engines:
             engine.pull(reference)
         for engine in engines:
@@ -55,10 +56,10 @@ def _round(directory: Path, reference: str, found: dict[str, dict[str, list[floa
             _measure(found["save"][engine.name], engine, "save", "-o", file, pushed)
             insecure = ["--tls-verify=false"] if engine.name == "podman" else []
             _measure(found["push"][engine.name], engine, "push", *insecure, pushed)
-    with peers.started(directory / "second", *KINDS) as engines:
+    with peers.started(directory / "b", *KINDS) as engines:
         for engine in engines:
             _measure(found["load"][engine.name], engine, "load", "-q", "-i", str(directory / f"{engine.name}.tar"))
-    with peers.started(directory / "third", peers.Hezi) as engines:
+    with peers.started(directory / "c", peers.Hezi) as engines:
         for engine in engines:
             if (directory / "docker.tar").exists():
                 _measure(found["load"][FOREIGN], engine, "load", "-q", "-i", str(directory / "docker.tar"))
