@@ -8,7 +8,7 @@ from contextlib import suppress
 from hezi import errors
 from hezi._util import ids
 from hezi.db import containers
-from hezi.engine import find_image, freeze, inherit, mount_points, prepare, record, runspec
+from hezi.engine import find_image, freeze, mount_points, prepare, record, runspec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hezi.engine.paths import Paths
     from hezi.engine.record import Record
     from hezi.engine.request import RunRequest
+    from hezi.engine.runspec import Draft
     from hezi.store.images import ImageStore
     from hezi.store.model import Image
 
@@ -30,11 +31,33 @@ def choose(paths: Paths, store: ImageStore, request: RunRequest, callbacks: Call
     image = find_image.find(paths, store, request, callbacks.progress)
     config = store.config(image.id)
     _check_platform(image, request, callbacks)
-    request = inherit.resolve(store, freeze.freeze(request))
+    request = resolve(store, freeze.freeze(request))
     case = prepare.open_case(request, config, ids.new_id(), ids.new_id)
     if case.draft.modes.notice:
         callbacks.tell(case.draft.modes.notice)
     return image, case
+
+
+def resolve(store: ImageStore, request: RunRequest) -> RunRequest:
+    """Return the request with what it names of other containers and images looked up; see :mod:`hezi.engine.inherit`.
+
+    :raises errors.Error: no such container or image.
+    """
+    if not request.volumes_from and not request.mount:
+        return request
+    from hezi.engine import inherit
+
+    return inherit.resolve(store, request)
+
+
+def _taken_over(paths: Paths, store: ImageStore, request: RunRequest, draft: Draft) -> tuple[str, ...]:
+    """Give the layers of images that are mounted, and keep the volumes that were another container's."""
+    if not request.inherited and all(ask.type != "image" for ask in draft.mounts):
+        return ()
+    from hezi.engine import inherit
+
+    inherit.keep(paths.volumes, request)
+    return inherit.layers(store, draft.mounts)
 
 
 def check_early(request: RunRequest) -> None:
@@ -95,10 +118,9 @@ def make_record(paths: Paths, store: ImageStore, image: Image, case: prepare.Cas
     )
     name = record.check_name(request.name) if request.name else ""
     layers = store.chain_ids(image.id)
-    more = inherit.layers(store, draft.mounts)
+    more = _taken_over(paths, store, request, draft)
     if more:
         details = details._replace(layers=tuple(layers))
-    inherit.keep(paths.volumes, request)
     container = record.Record(paths, store.database, case.id, name, details)
     try:
         container.create(

@@ -11,12 +11,13 @@ the work, so that any number of processes may be at it. What cannot be put right
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 
 from hezi import errors
 from hezi._util import clock
 from hezi.db import containers
-from hezi.engine import held, record, volume_mounts
+from hezi.engine import held, record
 from hezi.linux import pidfd
 
 TYPE_CHECKING = False
@@ -33,7 +34,10 @@ ALIVE = frozenset({"created", "running", "paused", "restarting"})
 
 def sweep(paths: Paths, database: Database) -> int:
     """Put right what the dead left; return how many containers that were."""
-    volume_mounts.release(paths, database)
+    if os.path.isdir(f"{paths.runroot}/volumes"):
+        from hezi.engine import volume_mounts
+
+        volume_mounts.release(paths, database)
     with database.read() as connection:
         rows = containers.held(connection)
     if not rows:

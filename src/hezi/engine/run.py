@@ -15,7 +15,7 @@ from contextlib import ExitStack
 
 from hezi import errors
 from hezi._util import ids
-from hezi.engine import find_image, freeze, inherit, making, parse_limits, prepare, recover, rights, session, starting
+from hezi.engine import find_image, freeze, making, parse_limits, prepare, recover, rights, session, starting
 from hezi.runtime import protocol
 
 TYPE_CHECKING = False
@@ -224,7 +224,7 @@ def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[
     with ExitStack() as stack:
         store = _open_store(paths, stack)
         image = find_image.find(paths, store, request, callbacks.progress)
-        request = inherit.resolve(store, freeze.freeze(request))
+        request = making.resolve(store, freeze.freeze(request))
         case = prepare.open_case(request, store.config(image.id), ids.new_id(), ids.new_id)
         root_fd = store.driver.mount(Rootfs(store.chain_ids(image.id), readonly=True))
         stack.callback(os.close, root_fd)
