@@ -47,6 +47,15 @@ def running(directory: Path, *, networks: bool = False) -> Iterator[tuple[str, .
         except subprocess.TimeoutExpired:
             daemon.kill()
             daemon.wait()
+        _unmount(directory)
+
+
+def _unmount(directory: Path) -> None:
+    """It leaves the mounts of its network namespaces, by which the directory could not be removed."""
+    with open("/proc/self/mountinfo") as file:
+        points = [line.split()[4] for line in file if line.split()[4].startswith(f"{directory}/")]
+    for point in reversed(points):
+        subprocess.run(["umount", "-l", point], stderr=subprocess.DEVNULL, check=False)
 
 
 def _wait(daemon: subprocess.Popen[bytes], command: tuple[str, ...], log: Path) -> None:
