@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from hezi import errors
+from hezi._util.size import parse_bytes
 from hezi.engine.request import RunRequest
 from hezi.engine.results import RunResult
 
@@ -14,6 +15,22 @@ if TYPE_CHECKING:
 
     from hezi.engine.paths import Paths
 
+_SIZES = frozenset(("memory", "memory_swap", "memory_reservation"))
+_NUMBERS = frozenset(
+    (
+        *(
+            "oom_score_adj",
+            "pids_limit",
+            "stop_timeout",
+            "cpu_shares",
+            "cpu_period",
+            "cpu_quota",
+            "cpu_rt_period",
+            "cpu_rt_runtime",
+        ),
+        *("memory_swappiness", "blkio_weight"),
+    )
+)
 _TUPLES = frozenset(name for name, default in RunRequest._field_defaults.items() if isinstance(default, tuple))
 
 
@@ -64,9 +81,29 @@ def _plain(name: str, value: object) -> object:
     default = RunRequest._field_defaults[name]
     if isinstance(default, bool):
         return bool(value)
-    if name in {"oom_score_adj", "pids_limit", "stop_timeout"} or value is None:
+    if value is None:
         return value
-    return str(value)
+    if name == "cpus":
+        return _billionths(value)
+    if name in _SIZES:
+        return _bytes(name, value)
+    return value if name in _NUMBERS else str(value)
+
+
+def _bytes(name: str, value: object) -> int:
+    """Bytes as a number, or as text: ``64m``; -1 for no limit."""
+    try:
+        return value if isinstance(value, int) else -1 if value == "-1" else parse_bytes(str(value))
+    except ValueError as error:
+        raise errors.Error(errors.INVALID, f"option '{name}': {error}") from None
+
+
+def _billionths(value: object) -> int:
+    """1.5 processors, as a number or as text."""
+    try:
+        return round(float(value) * 1_000_000_000)  # type: ignore[arg-type]  # what is no number is caught here
+    except (TypeError, ValueError, OverflowError):
+        raise errors.Error(errors.INVALID, f"option 'cpus' takes a number of processors, not {value!r}") from None
 
 
 def _texts(name: str, value: object) -> tuple[str, ...]:

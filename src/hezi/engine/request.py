@@ -73,6 +73,27 @@ class RunRequest(NamedTuple):
     security_opt: tuple[str, ...] = ()
     sysctl: tuple[str, ...] = ()  # name=value
     pids_limit: int | None = None  # -1 or 0: unlimited
+    # what it may use up; 0 asks for nothing
+    cpus: int | None = None  # billionths
+    cpu_shares: int | None = None
+    cpu_period: int | None = None  # microseconds
+    cpu_quota: int | None = None  # microseconds in each period, -1: unlimited
+    cpu_rt_period: int | None = None
+    cpu_rt_runtime: int | None = None
+    cpuset_cpus: str | None = None  # 0-3,8
+    cpuset_mems: str | None = None
+    memory: int | None = None  # bytes
+    memory_swap: int | None = None  # bytes, memory and swap together; -1: unlimited
+    memory_reservation: int | None = None  # bytes
+    memory_swappiness: int | None = None  # 0 to 100, -1: the host's
+    oom_kill_disable: bool = False
+    blkio_weight: int | None = None  # 10 to 1000
+    blkio_weight_device: tuple[str, ...] = ()  # /dev/sda:100
+    device_read_bps: tuple[str, ...] = ()  # /dev/sda:1mb
+    device_write_bps: tuple[str, ...] = ()
+    device_read_iops: tuple[str, ...] = ()  # /dev/sda:1000
+    device_write_iops: tuple[str, ...] = ()
+    device_cgroup_rule: tuple[str, ...] = ()  # c 1:3 rwm
     # namespaces; None is the default of each
     network: str | None = None
     pid: str | None = None

@@ -38,6 +38,13 @@ if TYPE_CHECKING:
 
 Place = runspec_mounts.Place
 _HOSTNAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+# The fields that parse_resources reads.
+_LIMITS = (
+    *("cpus", "cpu_shares", "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime", "cpuset_cpus", "cpuset_mems"),
+    *("memory", "memory_swap", "memory_reservation", "memory_swappiness", "oom_kill_disable"),
+    *("blkio_weight", "blkio_weight_device"),
+    *("device_read_bps", "device_write_bps", "device_read_iops", "device_write_iops", "device_cgroup_rule"),
+)
 _MAX_HOSTNAME = 64  # bytes, uname(2)
 
 
@@ -59,6 +66,7 @@ class Draft(NamedTuple):
     stop_signal: int
     labels: tuple[tuple[str, str], ...]
     shm_size: int
+    limits: rt.Resources = rt.Resources()
 
 
 class Blueprint(NamedTuple):
@@ -104,7 +112,17 @@ def draft(request: RunRequest, image: ContainerConfig, facts: HostFacts, contain
         stop_signal=parse_limits.parse_signal(request.stop_signal or image.stop_signal or "TERM"),
         labels=tuple(labels.items()),
         shm_size=shm_size or defaults.SHM_SIZE,
+        limits=_limits(request, facts),
     )
+
+
+def _limits(request: RunRequest, facts: HostFacts) -> rt.Resources:
+    """Few have any: what reads them is loaded for those."""
+    if not any(getattr(request, name) for name in _LIMITS) and request.memory_swappiness is None:
+        return rt.Resources()
+    from hezi.engine import parse_resources
+
+    return parse_resources.parse(request, facts)
 
 
 def _hostname(request: RunRequest, chosen: modes.Modes, facts: HostFacts, container_id: str) -> str:
@@ -214,7 +232,8 @@ def _linux(
     request: RunRequest, decided: Draft, facts: HostFacts, place: Place, host_devices: Sequence[rt.Device]
 ) -> rt.Linux:
     open_paths = request.privileged or decided.security.systempaths_unconfined
-    rules = defaults.device_rules(request.privileged, _device_rules(decided.devices, host_devices))
+    asked = (*_device_rules(decided.devices, host_devices), *decided.limits.devices)
+    rules = defaults.device_rules(request.privileged, asked)
     return rt.Linux(
         namespaces=tuple(rt.Namespace(kind) for kind in modes.namespaces(decided.modes)),
         masked_paths=() if open_paths else defaults.masked_paths(facts.cpus),
@@ -222,7 +241,7 @@ def _linux(
         devices=_once((*defaults.DEVICES, *host_devices)),
         sysctl=_sysctls(request, decided.modes),
         cgroups_path=cgroup_path(request.cgroup_parent, place.id),
-        resources=rt.Resources(_pids_limit(request.pids_limit), rules),
+        resources=decided.limits._replace(pids_limit=_pids_limit(request.pids_limit), devices=rules),
         rootfs_propagation=_propagation(decided.mounts),
     )
 

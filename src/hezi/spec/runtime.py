@@ -123,11 +123,47 @@ class DeviceRule(NamedTuple):
     access: str = "rwm"
 
 
+class Cpu(NamedTuple):
+    """Processor time: shares as cgroup v1 counts them, times in microseconds (a quota of -1 is none), lists as 0-3."""
+
+    shares: int | None = None
+    quota: int | None = None
+    period: int | None = None
+    rt_runtime: int | None = None
+    rt_period: int | None = None
+    cpus: str | None = None
+    mems: str | None = None
+
+
+class Memory(NamedTuple):
+    """Limits in bytes, -1 is none; ``swap`` is of memory and swap together."""
+
+    limit: int | None = None
+    reservation: int | None = None
+    swap: int | None = None
+    swappiness: int | None = None
+    oom_kill_disable: bool | None = None
+
+
+class BlockIO(NamedTuple):
+    """Weights from 10 to 1000; the others are (major, minor, value) for each device, per second."""
+
+    weight: int | None = None
+    weight_device: tuple[tuple[int, int, int], ...] = ()
+    read_bps: tuple[tuple[int, int, int], ...] = ()
+    write_bps: tuple[tuple[int, int, int], ...] = ()
+    read_iops: tuple[tuple[int, int, int], ...] = ()
+    write_iops: tuple[tuple[int, int, int], ...] = ()
+
+
 class Resources(NamedTuple):
     """What the cgroup limits; None is "not limited by us"."""
 
     pids_limit: int | None = None
     devices: tuple[DeviceRule, ...] = ()
+    cpu: Cpu | None = None
+    memory: Memory | None = None
+    block_io: BlockIO | None = None
 
 
 class IdMapping(NamedTuple):
@@ -252,6 +288,52 @@ def _resources(resources: Resources) -> dict[str, Any]:
         document["pids"] = {"limit": resources.pids_limit}
     if resources.devices:
         document["devices"] = [_without_none(rule._asdict()) for rule in resources.devices]
+    for name, keys, part in (
+        ("cpu", _CPU_KEYS, resources.cpu),
+        ("memory", _MEMORY_KEYS, resources.memory),
+    ):
+        if part is not None:
+            document[name] = {keys[key]: value for key, value in part._asdict().items() if value is not None}
+    if resources.block_io is not None:
+        document["blockIO"] = _block_io(resources.block_io)
+    return document
+
+
+_CPU_KEYS: Final = {
+    "shares": "shares",
+    "quota": "quota",
+    "period": "period",
+    "rt_runtime": "realtimeRuntime",
+    "rt_period": "realtimePeriod",
+    "cpus": "cpus",
+    "mems": "mems",
+}
+_MEMORY_KEYS: Final = {
+    "limit": "limit",
+    "reservation": "reservation",
+    "swap": "swap",
+    "swappiness": "swappiness",
+    "oom_kill_disable": "disableOOMKiller",
+}
+_THROTTLE_KEYS: Final = {
+    "read_bps": "throttleReadBpsDevice",
+    "write_bps": "throttleWriteBpsDevice",
+    "read_iops": "throttleReadIOPSDevice",
+    "write_iops": "throttleWriteIOPSDevice",
+}
+
+
+def _block_io(block_io: BlockIO) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    if block_io.weight is not None:
+        document["weight"] = block_io.weight
+    if block_io.weight_device:
+        document["weightDevice"] = [
+            {"major": major, "minor": minor, "weight": weight} for major, minor, weight in block_io.weight_device
+        ]
+    for field, key in _THROTTLE_KEYS.items():
+        if rates := getattr(block_io, field):
+            document[key] = [{"major": major, "minor": minor, "rate": rate} for major, minor, rate in rates]
     return document
 
 

@@ -19,6 +19,11 @@ SAMPLES = {
     "bool": "true", "int": "7", "uint": "7", "uint16": "7", "bytes": "64m", "limit": "-1", "duration": "5s",
     "decimal": "1.5", "ulimit": "nofile=64:128", "map": "net.x=1",
 }  # fmt: skip
+OWN_SAMPLES = {
+    "blkio-weight-device": "/dev/sda:100",
+    "device-cgroup-rule": "c 1:3 rwm",
+    **dict.fromkeys(("device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops"), "/dev/sda:7"),
+}
 # docker's kinds -> ours, where one name does for several
 SAME_KIND = {"gpus": "string", "memory-swap": "limit"}
 
@@ -82,7 +87,7 @@ def test_every_working_flag_of_run_reaches_the_request():
         if option.name in by_hand:
             continue
         assert option.name.replace("-", "_") in fields, option.name
-        text = SAMPLES.get(option.kind, "a=b")
+        text = OWN_SAMPLES.get(option.name) or SAMPLES.get(option.kind, "a=b")
         request = run.build_request(parser.parse([f"--{option.name}={text}", "img"], run.VERB.options))
         value = getattr(request, option.name.replace("-", "_"))
         read = (option.check or values.READERS.get(option.kind, str))(text)

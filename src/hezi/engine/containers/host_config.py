@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hezi import errors
-from hezi.engine import defaults, modes, parse_device, parse_limits
+from hezi.engine import defaults, modes, parse_device, parse_limits, parse_resources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,26 +13,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hezi.engine.request import RunRequest
-
-# Sections of docker's that hezi has nothing for yet, with the values that docker shows for nothing.
-_LIMITS: dict[str, Any] = {
-    "CpuShares": 0,
-    "Memory": 0,
-    "NanoCpus": 0,
-    "CgroupParent": "",
-    "BlkioWeight": 0,
-    "BlkioWeightDevice": [],
-    "BlkioDeviceReadBps": [],
-    "BlkioDeviceWriteBps": [],
-    "BlkioDeviceReadIOps": [],
-    "BlkioDeviceWriteIOps": [],
-    "CpuPeriod": 0,
-    "CpuQuota": 0,
-    "CpuRealtimePeriod": 0,
-    "CpuRealtimeRuntime": 0,
-    "CpusetCpus": "",
-    "CpusetMems": "",
-}
 
 
 def document(request: RunRequest) -> dict[str, Any]:
@@ -80,7 +60,7 @@ def document(request: RunRequest) -> dict[str, Any]:
     }
     if request.sysctl:
         found["Sysctls"] = _pairs(request.sysctl)
-    found |= {"Runtime": "hezi", "Isolation": "", **_LIMITS, "CgroupParent": request.cgroup_parent or ""}
+    found |= {"Runtime": "hezi", "Isolation": "", **_limits(request)}
     found |= _devices(request)
     if request.init:
         found["Init"] = True
@@ -110,6 +90,31 @@ def _mode(request: RunRequest) -> modes.Modes:
         return modes.Modes()
 
 
+def _limits(request: RunRequest) -> dict[str, Any]:
+    return {
+        "CpuShares": request.cpu_shares or 0,
+        "Memory": request.memory or 0,
+        "NanoCpus": request.cpus or 0,
+        "CgroupParent": request.cgroup_parent or "",
+        "BlkioWeight": request.blkio_weight or 0,
+        "BlkioWeightDevice": _per_device(request.blkio_weight_device, "blkio-weight-device", "Weight"),
+        "BlkioDeviceReadBps": _per_device(request.device_read_bps, "device-read-bps", "Rate"),
+        "BlkioDeviceWriteBps": _per_device(request.device_write_bps, "device-write-bps", "Rate"),
+        "BlkioDeviceReadIOps": _per_device(request.device_read_iops, "device-read-iops", "Rate"),
+        "BlkioDeviceWriteIOps": _per_device(request.device_write_iops, "device-write-iops", "Rate"),
+        "CpuPeriod": request.cpu_period or 0,
+        "CpuQuota": request.cpu_quota or 0,
+        "CpuRealtimePeriod": request.cpu_rt_period or 0,
+        "CpuRealtimeRuntime": request.cpu_rt_runtime or 0,
+        "CpusetCpus": request.cpuset_cpus or "",
+        "CpusetMems": request.cpuset_mems or "",
+    }
+
+
+def _per_device(texts: Sequence[str], flag: str, key: str) -> list[dict[str, Any]]:
+    return [{"Path": path, key: value} for path, value in map(parse_resources.PARSERS[flag], texts)]
+
+
 def _devices(request: RunRequest) -> dict[str, Any]:
     devices = [
         {"PathOnHost": ask.source, "PathInContainer": ask.destination, "CgroupPermissions": ask.access}
@@ -118,12 +123,12 @@ def _devices(request: RunRequest) -> dict[str, Any]:
     limit = defaults.PIDS_LIMIT if request.pids_limit is None else request.pids_limit
     return {
         "Devices": devices,
-        "DeviceCgroupRules": None,
+        "DeviceCgroupRules": list(request.device_cgroup_rule) or None,
         "DeviceRequests": None,
-        "MemoryReservation": 0,
-        "MemorySwap": 0,
-        "MemorySwappiness": None,
-        "OomKillDisable": False,
+        "MemoryReservation": request.memory_reservation or 0,
+        "MemorySwap": request.memory_swap or 2 * (request.memory or 0),
+        "MemorySwappiness": None if request.memory_swappiness == -1 else request.memory_swappiness,
+        "OomKillDisable": request.oom_kill_disable,
         "PidsLimit": limit if limit > 0 else None,
         "Ulimits": [
             {"Name": name, "Hard": hard, "Soft": soft}

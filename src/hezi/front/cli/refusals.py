@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 NETWORK = "needs the network part, which is not built yet"
-LIMITS = "comes with resource limits, which are not built yet"
 TEMPLATES = "comes with Go templates and JSON output, which are not built yet"
 TRUST = "is refused: hezi does no Notary verification, it verifies images by digest"
 WINDOWS = "is refused: it is for Windows containers"

@@ -257,6 +257,37 @@ def sysctl(text: str) -> str:
     return text
 
 
+def weight_device(text: str) -> str:
+    """Accept ``/dev/sda:100``."""
+    return _accepted("blkio-weight-device", text)
+
+
+def rate_bps(text: str) -> str:
+    """Accept ``/dev/sda:1mb``."""
+    return _accepted("device-read-bps", text)
+
+
+def rate_iops(text: str) -> str:
+    """Accept ``/dev/sda:1000``."""
+    return _accepted("device-read-iops", text)
+
+
+def _accepted(flag: str, text: str) -> str:
+    # The syntax is the engine's; it is loaded for those who use it.
+    from hezi.engine import parse_resources
+
+    parse_resources.PARSERS[flag](text)
+    return text
+
+
+def device_rule(text: str) -> str:
+    """Accept ``c 1:3 rwm``."""
+    from hezi.engine import parse_resources
+
+    parse_resources.parse_rule(text)
+    return text
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "bool": boolean,
     "int": integer,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from types import TracebackType
 
+    from hezi.linux.cgroup import limits
     from hezi.linux.cgroup.layout import Hierarchy, Layout
 
 _EBUSY, _EINVAL, _ENOENT, _EEXIST, _ETIMEDOUT, _EOPNOTSUPP = 16, 22, 2, 17, 110, 95
@@ -49,6 +50,12 @@ class Resources(Protocol):
     def pids_limit(self) -> int | None: ...
     @property
     def devices(self) -> Sequence[devices.Rule]: ...
+    @property
+    def cpu(self) -> limits.Cpu | None: ...
+    @property
+    def memory(self) -> limits.Memory | None: ...
+    @property
+    def block_io(self) -> limits.BlockIO | None: ...
 
 
 class Membership(NamedTuple):
@@ -141,6 +148,10 @@ class ContainerCgroup:
                 pids.apply(carrier, resources.pids_limit)
             else:
                 self.warnings.append("the pids controller is not available: the pids limit is discarded")
+        if resources.cpu is not None or resources.memory is not None or resources.block_io is not None:
+            from hezi.linux.cgroup import limits
+
+            self.warnings += limits.apply(self._carrying, resources)
 
     def pids(self) -> list[int]:
         """List the processes in the container's groups and below, sorted."""

@@ -106,18 +106,33 @@ _RIGHTS = (
     Option("userns", help="User namespace (host)", choices=("host",)),
     Option("uts", help="UTS namespace (host)", choices=("host",)),
 )
+_LIMITS = (
+    Option("blkio-weight", "uint16", "Share of disks among groups that compete (10 to 1000)"),
+    Option("blkio-weight-device", "list", "The same for one disk (/dev/sda:100)", check=values.weight_device),
+    Option("cpu-period", "int", "Length of the periods in which a quota is given, in microseconds"),
+    Option("cpu-quota", "int", "Processor time in each period, in microseconds"),
+    Option("cpu-rt-period", "int", "Length of realtime periods, in microseconds"),
+    Option("cpu-rt-runtime", "int", "Realtime processor time in each of these, in microseconds"),
+    Option("cpu-shares", "int", "Share of processors among groups that compete (default 1024)", short="c"),
+    Option("cpus", "decimal", "Number of processors it may use (1.5)"),
+    Option("cpuset-cpus", help="Processors it may run on (0-3,8)"),
+    Option("cpuset-mems", help="Memory nodes it may take memory from (0-1)"),
+    Option("device-cgroup-rule", "list", "Allow devices (c 1:3 rwm)", check=values.device_rule),
+    Option("device-read-bps", "list", "Most bytes per second from a disk (/dev/sda:1mb)", check=values.rate_bps),
+    Option("device-read-iops", "list", "Most reads per second from a disk (/dev/sda:1000)", check=values.rate_iops),
+    Option("device-write-bps", "list", "Most bytes per second to a disk", check=values.rate_bps),
+    Option("device-write-iops", "list", "Most writes per second to a disk", check=values.rate_iops),
+    Option("memory", "bytes", "Most memory (64m)", short="m"),
+    Option("memory-reservation", "bytes", "Memory that it is pushed back to when others need some"),
+    Option("memory-swap", "limit", "Most memory and swap together (-1 for no limit; default twice the memory)"),
+    Option("memory-swappiness", "int", "How readily its memory is swapped out (0 to 100)"),
+    Option("oom-kill-disable", "bool", "Let it wait for memory instead of killing one of its processes"),
+)
 _LATER = (
     *refused(
         why.NETWORK,
         "add-host:list dns:list dns-opt:list dns-option:list dns-search:list expose:list ip ip6 link-local-ip:list"
         " mac-address net-alias:list network-alias:list publish:list:p publish-all:bool:P",
-    ),
-    *refused(
-        why.LIMITS,
-        "blkio-weight:uint16 blkio-weight-device:list cpu-period:int cpu-quota:int cpu-rt-period:int"
-        " cpu-rt-runtime:int cpu-shares:int:c cpus:decimal cpuset-cpus cpuset-mems device-cgroup-rule:list"
-        " device-read-bps:list device-read-iops:list device-write-bps:list device-write-iops:list memory:bytes:m"
-        " memory-reservation:bytes memory-swap:limit memory-swappiness:int oom-kill-disable:bool",
     ),
     *refused(why.LINKS, "link:list"),
     *refused(why.GPUS, "gpus"),
@@ -134,7 +149,7 @@ _LATER = (
 VERB = Verb(
     "[OPTIONS] IMAGE [COMMAND] [ARG...]",
     "Run a program in a new container",
-    options=(*_PROCESS, *_CONTAINER, *_LIFE, *_FILES, *_RIGHTS, *_LATER),
+    options=(*_PROCESS, *_CONTAINER, *_LIFE, *_FILES, *_RIGHTS, *_LIMITS, *_LATER),
     arguments=(1, None),
     interspersed=False,
     failure=125,
