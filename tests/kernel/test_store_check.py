@@ -130,6 +130,31 @@ def test_a_damaged_blob_needs_the_registry(store: ImageStore, lost: bool) -> Non
     assert check.check(store).ok
 
 
+def test_a_layer_is_mended_from_another_manifest_of_the_image(store: ImageStore) -> None:
+    zstd = build(*LAYERS, compression="zstd")
+    pull(store, zstd, "app:zstd")
+    first = store.manifest(store.resolve("app:1")).layers[1].digest
+    blob(store, first).unlink()
+    (layer(store, 1) / "diff/etc/b").unlink()
+    found = check.check(store, repair=True).findings
+    assert [(finding.subject.split()[0], finding.repaired) for finding in found] == [("blob", False), ("layer", True)]
+    assert (layer(store, 1) / "diff/etc/b").read_bytes() == b"b"
+
+
+def test_a_blob_is_not_taken_for_a_layer_that_it_is_not(store: ImageStore) -> None:
+    """A11: what a row or a manifest claims is believed only when the DiffID says the same."""
+    other = make.add(store, "other", b"other")
+    wrong = store.manifest(other).layers[0].digest
+    with store.database.write() as connection:
+        top = f"sha256:{layer(store, 1).name}"
+        connection.execute("UPDATE layers SET blob_digest=? WHERE chain_id=?", (wrong, top))
+    good = (layer(store, 1) / "diff/etc/b").stat().st_ino
+    report = check.check(store, repair=True)
+    assert [finding.subject.split()[0] for finding in report.findings] == ["layer"]
+    assert not report.ok
+    assert (layer(store, 1) / "diff/etc/b").stat().st_ino == good  # not replaced by what the blob has
+
+
 def test_rows_that_do_not_fit(store: ImageStore) -> None:
     found = store.resolve("app:1")
     other = make.add(store, "other", b"other")

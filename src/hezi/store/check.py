@@ -20,17 +20,19 @@ from contextlib import suppress
 from hezi import errors
 from hezi._util.record import NamedTuple
 from hezi.db import images, layers, leases
+from hezi.image import compress
+from hezi.image.tarlayer import TarReader
 from hezi.spec.digest import Digest
 from hezi.spec.image import MANIFEST_TYPES, chain_ids, parse_config
 from hezi.store import gc, lease, manifests, paths
-from hezi.store.layers import unpack_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from hezi.db.layers import LayerRow
     from hezi.store.images import ImageStore
+    from hezi.store.snapshot.base import LayerWriter
 
     Tell = Callable[[str], None]
 
@@ -217,7 +219,9 @@ class _Check:
                 if blob.media_type in MANIFEST_TYPES and blob.digest not in self._broken:
                     with suppress(errors.Error):
                         one = manifests.read(connection, self._store.content, image_id, Digest(blob.digest))
-                        found.append([layer.digest for layer in one.layers])
+                        # An index may bring manifests of other images: of other platforms.
+                        if one.config.digest == image_id:
+                            found.append([layer.digest for layer in one.layers])
         return [[str(value) for value in one] for one in found]
 
     def _compare(self, row: LayerRow) -> None:
@@ -227,8 +231,7 @@ class _Check:
         driver = self._store.driver
         writer = driver.prepare()
         try:
-            unpack_stream(self._store.content.chunks(blob), writer)
-            writer.settle(self._parents(row))
+            self._unpack(blob, row, writer)
             path = driver.differs(Digest(row.chain_id), writer)
         except errors.Error as error:
             if error.kind == errors.NO_SPACE:
@@ -241,6 +244,23 @@ class _Check:
         if path is not None:
             shown = path.decode("utf-8", "backslashreplace")
             self._layer_fault(row, f"is damaged: {shown} is not what the image has there")
+
+    def _unpack(self, blob: Digest, row: LayerRow, writer: LayerWriter) -> None:
+        """Unpack a blob, and believe that it is the layer only when its DiffID says so."""
+        hasher = Digest(row.diff_id).hasher()
+
+        def hashed() -> Iterator[bytes]:
+            for chunk in compress.decompress(self._store.content.chunks(blob)):
+                hasher.update(chunk)
+                yield chunk
+
+        pieces = hashed()
+        writer.unpack(TarReader(pieces))
+        for _ in pieces:
+            pass  # what follows the archive's end counts for the digest
+        if f"sha256:{hasher.hexdigest()}" != row.diff_id:
+            raise errors.Error(errors.CORRUPT, f"blob {blob.short} is another layer: its DiffID is not {row.diff_id}")
+        writer.settle(self._parents(row))
 
     def _layer_hint(self, row: LayerRow) -> str:
         return self._names_hint([image_id for image_id, chain in self.chains.items() if row.chain_id in chain])
@@ -280,8 +300,7 @@ class _Check:
         driver = self._store.driver
         writer = driver.prepare()
         try:
-            unpack_stream(self._store.content.chunks(blob), writer)
-            writer.settle(self._parents(row))
+            self._unpack(blob, row, writer)
             writer.sync()
             with paths.store_lock(self._store.root, shared=False):
                 old = driver.detach(Digest(row.chain_id))
