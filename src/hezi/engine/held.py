@@ -13,6 +13,7 @@ from hezi import errors
 from hezi.db import containers
 from hezi.linux import pidfd
 from hezi.runtime import protocol
+from hezi.spec import jsondoc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,14 +107,12 @@ def is_held(row: ContainerRow, this_boot: str) -> bool:
 
 
 def _document(path: str) -> dict[str, Any] | None:
-    from hezi.spec import jsondoc
-
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             raw = os.read(fd, _MOST)
         finally:
             os.close(fd)
-        return jsondoc.load_object(raw, limit=_MOST, surrogates=True)
+        return jsondoc.load_object(raw, limit=_MOST, ours=True)
     except (OSError, errors.Error):
         return None

@@ -21,6 +21,7 @@ from hezi._util.record import NamedTuple
 from hezi.db import containers
 from hezi.db import images as image_rows
 from hezi.engine import held, names
+from hezi.spec import jsondoc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,9 +148,7 @@ class Record:
 
         :raises errors.Error: the disk is full, ...
         """
-        from hezi.spec import jsondoc
-
-        self._write("config.json", jsondoc.dumps(document, escaped=True), sync=False)
+            self._write("config.json", jsondoc.dumps(document, escaped=True), sync=False)
 
     def not_started(self, state: str, code: int, why: str) -> None:
         """Keep the code of a failed start, as docker does; nobody holds the container any more."""
@@ -220,17 +219,13 @@ def refuse_taken(connection: Connection, name: str) -> None:
 
 
 def encode(details: Details) -> str:
-    from hezi.spec import jsondoc
-
     # Arguments may hold bytes that are not UTF-8, which only escapes carry through.
     return jsondoc.dumps(details._asdict(), escaped=True).decode()
 
 
 def decode(config: str) -> Details:
     """Return what :class:`Record` has kept in a row."""
-    from hezi.spec import jsondoc
-
-    found = jsondoc.load_object(config.encode(), limit=_MOST_CONFIG, surrogates=True)
+    found = jsondoc.load_object(config.encode(), limit=_MOST_CONFIG, ours=True)
     known: dict[str, Any] = {name: found[name] for name in Details._fields if name in found}
     for name in ("volumes", "args", "mounts", "layers"):
         known[name] = tuple(known.get(name, ()))

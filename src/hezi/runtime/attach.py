@@ -332,7 +332,7 @@ class MonitorClient:
 def _document(payload: bytes) -> dict[str, Any]:
     from hezi.spec import jsondoc
 
-    return jsondoc.load_object(payload, limit=protocol.MAX_PAYLOAD, surrogates=True)
+    return jsondoc.load_object(payload, limit=protocol.MAX_PAYLOAD, ours=True)
 
 
 def _refusal(payload: bytes) -> errors.Error:

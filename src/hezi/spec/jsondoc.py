@@ -24,13 +24,14 @@ _MAX_NUMBER = 400  # characters; the longest useful one is a 64-bit integer
 Json = object
 
 
-def loads(raw: bytes, *, limit: int, depth: int = MAX_DEPTH, what: str = "document", surrogates: bool = False) -> Json:
+def loads(raw: bytes, *, limit: int, depth: int = MAX_DEPTH, what: str = "document", ours: bool = False) -> Json:
     """Parse one JSON document.
 
     :param limit: the most bytes the document may have.
     :param depth: the deepest nesting of arrays and objects.
     :param what: names the document in the error, as in "image config".
-    :param surrogates: let lone ones pass: our own documents hold bytes by them that are not UTF-8, see :func:`dumps`.
+    :param ours: we have written it: its depth is not looked at, nor are lone surrogates, by which :func:`dumps` carries
+        bytes that are not UTF-8.
     :raises Error: CORRUPT.
     """
     if len(raw) > limit:
@@ -43,15 +44,16 @@ def loads(raw: bytes, *, limit: int, depth: int = MAX_DEPTH, what: str = "docume
         raise _corrupt(what, "nested too deep") from None
     except ValueError as error:
         raise _corrupt(what, str(error)[:200].encode("unicode_escape").decode("ascii")) from None
-    _check(value, depth, what, surrogates=not surrogates and b"\\u" in raw)
+    if not ours:
+        _check(value, depth, what, surrogates=b"\\u" in raw)
     return value
 
 
 def load_object(
-    raw: bytes, *, limit: int, depth: int = MAX_DEPTH, what: str = "document", surrogates: bool = False
+    raw: bytes, *, limit: int, depth: int = MAX_DEPTH, what: str = "document", ours: bool = False
 ) -> dict[str, Json]:
     """Parse one JSON document that must be an object; otherwise as :func:`loads`."""
-    value = loads(raw, limit=limit, depth=depth, what=what, surrogates=surrogates)
+    value = loads(raw, limit=limit, depth=depth, what=what, ours=ours)
     if not isinstance(value, dict):
         raise _corrupt(what, f"it is {kind_of(value)}, not an object")
     return value

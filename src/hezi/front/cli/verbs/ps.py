@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hezi._util import clock
 from hezi.front.cli import values
 from hezi.front.cli.option import Option, Verb
 
@@ -162,8 +163,6 @@ def _cut(text: str, most: int) -> str:
 
 
 def _age(created_ns: int) -> str:
-    from hezi._util import clock
-
     return f"{clock.span(clock.now_ns() - created_ns)} ago"
 
 
