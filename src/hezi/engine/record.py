@@ -148,7 +148,7 @@ class Record:
 
         :raises errors.Error: the disk is full, ...
         """
-            self._write("config.json", jsondoc.dumps(document, escaped=True), sync=False)
+        self._write("config.json", jsondoc.dumps(document, escaped=True), sync=False)
 
     def not_started(self, state: str, code: int, why: str) -> None:
         """Keep the code of a failed start, as docker does; nobody holds the container any more."""
@@ -219,6 +219,7 @@ def refuse_taken(connection: Connection, name: str) -> None:
 
 
 def encode(details: Details) -> str:
+    """Return the JSON for a row; see :func:`decode`."""
     # Arguments may hold bytes that are not UTF-8, which only escapes carry through.
     return jsondoc.dumps(details._asdict(), escaped=True).decode()
 
