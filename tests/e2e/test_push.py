@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import archives, images, layout, registry
+from tests.support.cutting_proxy import CuttingProxy
 from tests.support.harness import Hezi, wait_until
 
 pytestmark = pytest.mark.needs("root", "overlay", "docker-registry", "skopeo", "busybox")
@@ -99,7 +100,7 @@ class TestPush:
 
     def test_an_index_that_was_loaded_whole_is_pushed_whole(self, hezi_env, registry_server, tmp_path):
         made = archives.Oci()
-        amd, arm = made.manifest([ONE]), made.manifest([TWO], architecture="arm64")
+        amd, arm = made.manifest([ONE]), made.manifest([TWO, ONE], architecture="arm64")
         whole = made.index([amd, arm])
         name = f"{registry_server.host}/push/multi:1"
         made.name(whole, name)
@@ -138,6 +139,23 @@ class TestPush:
         done = hezi_env.run("push", *words)
         assert done.code != 0
         assert text in done.stderr
+
+    @pytest.mark.parametrize("cuts", [[3_000_000], [1_000_000, 6_000_000, 2_000_000]])
+    def test_connections_that_break_cost_no_more_than_the_layer_again(self, hezi_env, registry_server, tmp_path, cuts):
+        # docker-registry 2.8 throws away what it has of a part that broke off: then it is sent again, and no more.
+        noise = archives.layer("noise", os.urandom(20_000_000))
+        with CuttingProxy(registry_server.host) as proxy:
+            name = f"{proxy.host}/push/cut{len(cuts)}:1"
+            load(hezi_env, tmp_path, name, [noise])
+            proxy.cuts = list(cuts)
+            hezi_env.run("push", name, check=True)
+            assert proxy.cuts == []
+            assert proxy.passed < 20_100_000 + sum(cuts)
+        direct = f"{registry_server.host}/push/cut{len(cuts)}:1"
+        subprocess.run(
+            ["skopeo", "copy", "-q", "--insecure-policy", "--src-tls-verify=false", f"docker://{direct}",
+             f"dir:{tmp_path / 'copy'}"], check=True, capture_output=True,
+        )  # fmt: skip
 
     def test_one_that_is_killed_is_finished_by_the_next(self, hezi_env, tmp_path):
         noise = archives.layer("noise", os.urandom(20_000_000))

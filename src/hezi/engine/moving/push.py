@@ -136,7 +136,10 @@ class _Pushing:
 
     def _parts(self, found: Stored) -> list[_Part]:
         """The blobs, each once: layers by their DiffIDs, the top one first as docker has it, then the configs."""
-        config = self._store.config(self._image.id)
+        # Of the manifest itself: it may be the one for another platform.
+        raw = self._store.content.read(found.manifest.config.digest, documents.MAX_CONFIG)
+        config = documents.parse_config(raw)
+        documents.check_image(found.manifest, config)
         names = {layer.digest: config.diff_ids[number].short for number, layer in enumerate(found.manifest.layers)}
         parts: dict[Digest, _Part] = {}
         for layer in reversed(found.manifest.layers):
