@@ -75,11 +75,16 @@ def _push(
     with ExitStack() as stack:
         store = stack.enter_context(ImageStore(paths.root))
         names = _names(store, reference)
+        # What can be known here is told before anybody is asked.
+        found = [stored.find(store, image, wanted) for _, image in names]
         # A mirror takes no pushes; where images of this name really are does.
         place = places(reference.domain, reference.path).origin
         client = stack.enter_context(RegistryClient(place.domain))
         client.reach()
-        return [_Pushing(store, client, name, place, image, report).run(wanted) for name, image in names]
+        return [
+            _Pushing(store, client, name, place, image, report).run(one)
+            for (name, image), one in zip(names, found, strict=True)
+        ]
     raise AssertionError  # no context manager above swallows exceptions
 
 
@@ -119,9 +124,8 @@ class _Pushing:
         self._error: BaseException | None = None
         self._lock = threading.Lock()
 
-    def run(self, platform: Platform | None) -> PushedImage:
-        """Push and record it."""
-        found = stored.find(self._store, self._image, platform)
+    def run(self, found: Stored) -> PushedImage:
+        """Push what was found, and record it."""
         with self._store.lease(f"push {self._name}") as lease:
             lease.protect([part.digest for part in (found.root, *found.documents, *found.blobs)], ())
             self._blobs(self._parts(found))
