@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 import hezi
-from tests.support.harness import Hezi
+from tests.support.harness import Hezi, wait_until
 
 pytestmark = [
     pytest.mark.needs("root", "overlay", "cgroup", "docker-registry", "busybox"),
@@ -109,3 +111,42 @@ def test_system(engine: Any) -> None:
     facts = engine.system.info()
     assert facts["cgroup"]["layout"] in {"v1", "v2", "hybrid"}
     assert engine.system.version().version == hezi.__version__
+
+
+def test_a_container_ends_with_the_program_that_ran_it(hezi_env: Hezi, busybox_image: str) -> None:
+    """Engine.run is tied to its caller: nobody else would ever look after what it started."""
+    source = f"import hezi; hezi.Engine().run({busybox_image!r}, ['sleep', '1000'], network='none')"
+    program = subprocess.Popen([sys.executable, "-c", source], env=hezi_env.env)
+    try:
+        assert wait_until(lambda: hezi_env.run("ps", "-q").stdout)
+    finally:
+        program.kill()
+        program.wait()
+    assert wait_until(lambda: not hezi_env.processes())
+    assert hezi_env.run("ps", "-aq").stdout == ""
+
+
+def test_a_container_as_an_object(engine: Any, busybox_image: str) -> None:
+    script = "trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done"
+    with engine.containers.run(busybox_image, ["sh", "-c", script], network="none") as box:
+        assert next(box.logs(follow=True)).data == b"up\n"
+        done = box.exec(["sh", "-c", "cat; echo e >&2; exit 3"], input=b"in")
+        assert (done.exit_code, done.stdout, done.stderr) == (3, b"in", b"e\n")
+        with pytest.raises(hezi.Error) as caught:
+            box.exec(["sleep", "100"], timeout=0.3)
+        assert caught.value.kind == "timeout"
+        with pytest.raises(hezi.Error) as caught:
+            box.wait(timeout=0.1)
+        assert caught.value.kind == "timeout"
+        box.pause()
+        assert box.status == "paused"
+        with pytest.raises(hezi.Error) as caught:
+            box.exec(["true"])
+        assert caught.value.kind == "conflict"
+        box.unpause()
+        box.stop(timeout=30)
+        assert (box.wait(), box.status) == (7, "exited")
+        box.start()
+        box.kill()
+        assert box.wait() == 137
+    assert engine.containers.list(all=True) == ()

@@ -134,6 +134,43 @@ def test_stopped_and_continued_it_is_raw_again(shell, hezi_env):
     leave(shell)
 
 
+def test_detached_by_keys_and_attached_again(shell, hezi_env):
+    shell.type("echo wait''ing; read line; echo got=$line; exit 5")
+    shell.expect("waiting")
+    shell.press("C-p", "C-q")
+    shell.expect("outer$")
+    (container,) = hezi_env.run("ps", "-q", check=True).stdout.split()
+    shell.clear()
+    shell.type(tmux.words(*hezi_env.argv("attach", container)))
+    assert wait_until(lambda: any(" attach " in line for line in hezi_env.processes()))
+    shell.type("hello")
+    shell.expect("got=hello")
+    shell.expect("outer$")
+    shell.type("echo code=$?")
+    shell.expect("code=5")
+    assert hezi_env.run("ps", "-aq").stdout == ""
+
+
+def test_a_shell_joins(shell, hezi_env):
+    """exec -it: a second terminal, with job control, whose end is not the container's."""
+    (container,) = hezi_env.run("ps", "-q", check=True).stdout.split()
+    shell.press("C-p", "C-q")
+    shell.expect("outer$")
+    shell.clear()
+    shell.type(tmux.words(*hezi_env.argv("exec", "-it", "-e", "PS1=joined# ", container, "sh")))
+    shell.expect("\njoined#")
+    shell.type("tty; stty size")
+    shell.expect("24 80")
+    occupy(shell)
+    shell.press("C-c")
+    shell.type("exit 4")
+    shell.expect("outer$")
+    shell.type("echo code=$?")
+    shell.expect("code=4")
+    assert hezi_env.run("ps", "-q").stdout.split() == [container]
+    hezi_env.run("rm", "-f", container, check=True)
+
+
 def test_progress_is_drawn_in_place(hezi_env, busybox_image, terminal):
     terminal.type(tmux.words(*hezi_env.argv("pull", busybox_image)))
     screen = terminal.expect("Status: Downloaded newer image")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hezi.front.cli.each import each
-from hezi.front.cli.option import Option, Verb
+from hezi.front.cli.option import Verb
+from hezi.front.cli.verbs import stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,11 +14,7 @@ if TYPE_CHECKING:
 VERB = Verb(
     "[OPTIONS] CONTAINER [CONTAINER...]",
     "Restart one or more containers",
-    options=(
-        Option("signal", help="Signal to ask with, instead of the container's own", short="s"),
-        Option("timeout", "int", "Seconds until it is killed (-1 for never)", short="t"),
-        Option("time", "int"),
-    ),
+    options=stop.OPTIONS,
     arguments=(1, None),
 ).documented(
     ("restart web db", "As long as each takes, ten seconds at most"),
@@ -28,12 +25,10 @@ VERB = Verb(
 
 def call(session: Session, parsed: Parsed) -> int:
     """Stop each, and start it again."""
-    seconds = parsed.number("timeout") if parsed.given("timeout") else parsed.number("time")
-    signal = parsed.text("signal")
     containers = session.engine.containers
+    signal = parsed.text("signal") or None
 
     def act(name: str) -> None:
-        patience = None if seconds is None else float(seconds)
-        containers.get(name).restart(timeout=patience, signal=signal or None, notice=session.told)
+        containers.get(name).restart(timeout=stop.patience(parsed), signal=signal, notice=session.told)
 
     return each(session, parsed.args, act)
