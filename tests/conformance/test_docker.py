@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance import cases_files, cases_process, cases_spaces, cases_volumes, compare, peers
+from tests.conformance import cases_files, cases_life, cases_process, cases_spaces, cases_volumes, compare, peers
 from tests.conformance.known import KNOWN
 
 
@@ -17,7 +17,7 @@ def _cases(found):
 
 
 CASES = _cases([*cases_process.CASES, *cases_spaces.CASES, *cases_files.CASES])
-VOLUMES = _cases(cases_volumes.CASES)
+VOLUMES = _cases([*cases_volumes.CASES, *cases_life.CASES])
 NEEDS = pytest.mark.needs("root", "overlay", "docker:28", "docker-registry", "skopeo", "busybox", "mmdebstrap")
 
 
@@ -41,7 +41,7 @@ def test_same_as_docker(both, case):
 @NEEDS
 @pytest.mark.slow
 @pytest.mark.parametrize("case", VOLUMES, ids=[case.line[:60] for case in VOLUMES])
-def test_volumes_are_the_same_as_dockers(both, case):
+def test_volumes_and_life_are_the_same_as_dockers(both, case):
     _compare(both, case)
 
 

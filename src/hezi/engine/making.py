@@ -80,7 +80,13 @@ def _check_life(request: RunRequest) -> None:
         from hezi.engine import parse_logs
 
         parse_logs.parse_logs(request.log_driver, request.log_opt)
-    if request.health_cmd or request.no_healthcheck or request.health_interval or request.health_timeout:
+    times = (
+        request.health_interval,
+        request.health_timeout,
+        request.health_start_period,
+        request.health_start_interval,
+    )
+    if request.health_cmd or request.no_healthcheck or request.health_retries or any(times):
         from hezi.engine import parse_health
 
         parse_health.asked(request)

@@ -34,10 +34,7 @@ ALIVE = frozenset({"created", "running", "paused", "restarting"})
 
 def sweep(paths: Paths, database: Database) -> int:
     """Put right what the dead left; return how many containers that were."""
-    if os.path.isdir(f"{paths.runroot}/volumes"):
-        from hezi.engine import volume_mounts
-
-        volume_mounts.release(paths, database)
+    _release_volumes(paths, database)
     with database.read() as connection:
         rows = containers.held(connection)
     if not rows:
@@ -48,6 +45,13 @@ def sweep(paths: Paths, database: Database) -> int:
     if any(row.state in {containers.NEW, containers.REMOVING} for row in dead):
         _sweep_volumes(paths)
     return ended
+
+
+def _release_volumes(paths: Paths, database: Database) -> None:
+    if os.path.isdir(f"{paths.runroot}/volumes"):
+        from hezi.engine import volume_mounts
+
+        volume_mounts.release(paths, database)
 
 
 def _sweep_volumes(paths: Paths) -> None:
@@ -76,6 +80,7 @@ def settle(paths: Paths, database: Database, row: ContainerRow) -> bool:
             raise
     except (OSError, errors.Error):
         return False
+    _release_volumes(paths, database)
     return True
 
 

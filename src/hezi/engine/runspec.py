@@ -255,7 +255,8 @@ def _propagation(asks: Sequence[MountAsk]) -> str | None:
     """A mount that is to share with the host needs a root that does not cut it off."""
     wanted = {ask.propagation for ask in asks}
     if wanted & {"shared", "rshared"}:
-        return "rshared"
+        # The root alone: below it each mount is what was asked for.
+        return "shared"
     return "rslave" if wanted & {"slave", "rslave"} else None
 
 
