@@ -212,8 +212,10 @@ def test_system_prune(engine: Engine, store: ImageStore) -> None:
     make.add_container(store, found)
     partial = Path(store.root, "ingest", "sha256-" + "a" * 64)
     partial.write_bytes(b"p" * 1000)
+    engine.networks.create("lonely")
     done = engine.system.prune()
-    assert (done.containers, len(done.images)) == (("c" * 64,), 1)
+    assert (done.containers, done.networks, len(done.images)) == (("c" * 64,), ("lonely",), 1)
+    assert "lonely" not in [one.name for one in engine.networks.list()]
     assert not partial.exists()
     assert done.space >= 1000
     assert names(store) == ["app:1"]

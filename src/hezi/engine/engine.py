@@ -350,7 +350,7 @@ class System:
         filters: Sequence[str] = (),
         notice: NoticeCallback | None = None,
     ) -> SystemPruned:
-        """Remove containers that do not run, images that nobody needs, and what broken-off pulls have left.
+        """Remove containers that do not run, networks and images nobody needs, and what broken-off pulls have left.
 
         :param all_images: all images that no container has, not only those without a tag.
         :param volumes: anonymous volumes that no container has, too.

@@ -1,4 +1,4 @@
-"""``system prune``: containers, volumes, images, and what broken-off pulls have left."""
+"""``system prune``: containers, networks, volumes, images, and what broken-off pulls have left."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _KEYS = ("label", "label!", "until")
 
 
 class SystemPruned(NamedTuple):
-    """What was removed: ids of containers, names of volumes, images; and the bytes that gave back."""
+    """What was removed: ids of containers, names of networks and volumes, images; and the bytes that gave back."""
 
     containers: tuple[str, ...]
+    networks: tuple[str, ...]
     volumes: tuple[str, ...]
     images: tuple[RemovedImages, ...]
     space: int
@@ -36,6 +37,7 @@ def prune(
     from hezi.engine.containers import filters as rules
     from hezi.engine.containers.api import Containers
     from hezi.engine.images import prune as images
+    from hezi.engine.networks import Networks
     from hezi.engine.volumes import Volumes
 
     wanted = rules.read(filters, _KEYS)
@@ -44,6 +46,7 @@ def prune(
         rules.until(text)
     # Containers first: what they alone have had is nobody's then.
     boxes = Containers(paths).prune(filters=filters, notice=notice)
+    networks = Networks(paths).prune(filters=filters)
     gone: tuple[str, ...] = ()
     space = boxes.space
     if volumes:
@@ -52,7 +55,7 @@ def prune(
     # Nothing that is under way loses anything, whatever its age: it is leased or locked.
     request = images.PruneRequest(all=all_images, filters=tuple(filters))
     removed = images.prune(paths, request, leftovers_s=0.0)
-    return SystemPruned(boxes.deleted, gone, removed.images, space + removed.freed)
+    return SystemPruned(boxes.deleted, networks, gone, removed.images, space + removed.freed)
 
 
 def check_filters(filters: Sequence[str], *, volumes: bool) -> None:

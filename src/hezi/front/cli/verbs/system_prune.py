@@ -20,7 +20,7 @@ VERB = Verb(
         Option("volumes", "bool", "Anonymous volumes too"),
     ),
 ).documented(
-    ("system prune", "Containers that do not run, and images without a tag"),
+    ("system prune", "Containers that do not run, networks without containers, images without a tag"),
     ("system prune -af --filter until=240h", "What is older than ten days and in nobody's use"),
     spellings=("system prune",),
 )
@@ -41,7 +41,11 @@ def call(session: Session, parsed: Parsed) -> int:
     from hezi.front.cli import columns
     from hezi.front.cli.verbs import image_prune
 
-    for title, names in (("Deleted Containers:", done.containers), ("Deleted Volumes:", done.volumes)):
+    for title, names in (
+        ("Deleted Containers:", done.containers),
+        ("Deleted Networks:", done.networks),
+        ("Deleted Volumes:", done.volumes),
+    ):
         if names:
             print(title, *names, "", sep="\n")
     image_prune.report(done.images, "Deleted Images:")
