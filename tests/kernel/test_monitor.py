@@ -323,6 +323,14 @@ def test_sigterm_to_the_monitor_stops_the_container(held):
     assert one.client.wait_gone(5)
 
 
+def test_paused_only_as_long_as_somebody_is_there(held):
+    held.start("sleep", "60")
+    with held.connect() as other:
+        other.pause(while_here=True)
+        assert held.state()["status"] == "paused"
+    wait_until(lambda: held.state()["status"] == "running")
+
+
 def test_pause_and_unpause_and_stop_of_a_paused_one(held):
     one = held.shell("while :; do echo x; sleep 0.01; done", client=OUTPUT)
     with held.connect() as other:

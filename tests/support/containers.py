@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hezi._util import ids
-from hezi.engine import record
+from hezi.db import containers
+from hezi.engine import held, record
 from hezi.engine.paths import Paths
 from hezi.image.build import FileSpec, directory, symlink
 from hezi.linux import pidfd
@@ -44,8 +45,7 @@ class Box:
             details = details._replace(**more)  # type: ignore[arg-type]  # fields of Details
             one = record.Record(self.paths, store.database, ids.new_id(), name, details)
             one.create(str(self.image.id), IMAGE, store.chain_ids(self.image.id))
-            with store.database.write() as connection:
-                connection.execute("UPDATE containers SET pid=0 WHERE id=?", (one.id,))
+            one.release()
             return one.id
 
     def upper(self, container: str) -> Path:
@@ -59,8 +59,15 @@ class Box:
             assert child.poll() is None
         directory = Path(self.paths.runroot) / "containers" / container
         directory.mkdir(parents=True, exist_ok=True)
+        # This process passes for its monitor.
+        monitor = held.myself()
         process = {"pid": child.pid, "start_time": pidfd.start_time(child.pid), "boot_id": pidfd.boot_id()}
-        (directory / "state.json").write_text(json.dumps({"status": "running", **process}))
+        process |= {"monitor_pid": monitor[0], "monitor_start_time": monitor[1]}
+        (directory / "state.json").write_text(json.dumps({"status": "running", "paused": False, **process}))
+        with ImageStore(self.paths.root) as store, store.database.write() as connection:
+            row = containers.by_name(connection, container) or containers.get(connection, container)
+            assert row is not None
+            containers.started(connection, row.id, monitor, 1)
         return child
 
     def close(self) -> None:

@@ -108,12 +108,13 @@ class MonitorClient:
         """Send a signal to the first process; one that has ended is no error."""
         self._request(protocol.SIGNAL, protocol.U8.pack(number))
 
-    def pause(self) -> None:
+    def pause(self, *, while_here: bool = False) -> None:
         """Freeze every process.
 
+        :param while_here: let them go on when this line is closed, by whatever.
         :raises hezi.errors.Error: CONFLICT when it is paused, UNSUPPORTED without the means.
         """
-        self._request(protocol.PAUSE)
+        self._request(protocol.PAUSE, b"\x01" if while_here else b"")
 
     def unpause(self) -> None:
         """Let them go on."""

@@ -171,7 +171,7 @@ class Requests:
         self._container.stop(number, seconds, "stop")
         client.send(protocol.OK)
 
-    def _pause(self, client: Client, _payload: bytes) -> None:
+    def _pause(self, client: Client, payload: bytes) -> None:
         one = self._container
         self._alive()
         if one.paused:
@@ -180,7 +180,17 @@ class Requests:
         one.paused, one.status = True, "paused"
         one.write_state()
         one.files.event("pause")
+        if payload:
+            client.on_gone = self._go_on
         client.send(protocol.OK)
+
+    def _go_on(self) -> None:
+        """Whoever had it paused for himself is gone."""
+        one = self._container
+        if one.paused:
+            one.thaw()
+            one.write_state()
+            one.files.event("unpause")
 
     def _unpause(self, client: Client, _payload: bytes) -> None:
         one = self._container

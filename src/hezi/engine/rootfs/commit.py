@@ -140,22 +140,22 @@ def container_config(row: ContainerRow, image: ContainerConfig) -> ContainerConf
 
 @contextmanager
 def _frozen(paths: Paths, row: ContainerRow, wanted: bool) -> Iterator[ExitStack]:
-    """Freeze a running container until the stack that is given is closed; one that is paused already stays so."""
+    """Freeze a running container until the stack that is given is closed; one that is paused already stays so.
+
+    Its monitor does it, and lets it go on when this process is killed.
+    """
+    from hezi.engine import held
+    from hezi.runtime import attach
+
     with ExitStack() as stack:
         if wanted and target.process_of(paths, row) is not None and not target.is_paused(paths, row):
-            from hezi.linux.cgroup import layout, manager
-
-            path = json.loads(row.config).get("cgroup", "")
-            group = manager.open_existing(layout.detect(), path) if path else None
-            if group is not None:
-                stack.enter_context(group)
-                try:
-                    stack.callback(group.thaw)
-                    group.freeze()
-                except OSError as error:
-                    doing = "cannot pause the container"
-                    hint = "--pause=false commits it as it runs"
-                    raise errors.from_os_error(doing, error, hint=hint) from error
+            try:
+                client = stack.enter_context(attach.connect(held.directory(paths, row.id)))
+                client.pause(while_here=True)
+            except errors.Error as error:
+                if error.kind not in {errors.NOT_FOUND, errors.UNAVAILABLE}:  # it has ended meanwhile
+                    text = f"cannot pause the container: {error}"
+                    raise errors.Error(error.kind, text, hint="--pause=false commits it as it runs") from error
         yield stack
 
 
