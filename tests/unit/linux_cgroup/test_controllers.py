@@ -33,7 +33,7 @@ def test_more_shares_are_never_less_weight(shares: int):
 def test_shares_of_a_weight_come_back_as_that_weight_or_the_next_there_is(weight: int):
     shares = cpu.shares_of_weight(weight)
     assert cpu.weight_of_shares(shares) >= weight
-    assert shares == 2 or cpu.weight_of_shares(shares - 1) < weight
+    assert shares in {2, 1024} or cpu.weight_of_shares(shares - 1) < weight
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,20 @@ BUILT = {
     "volume ls": ("volume_ls", "", "List volumes"),
     "volume prune": ("volume_prune", "", "Remove volumes that no container has"),
     "volume rm": ("volume_rm", "", "Remove volumes and all that is in them"),
+    "cgroup classify": ("cgroup_classify", "", "Move processes into a control group"),
+    "cgroup create": ("cgroup_create", "", "Make control groups"),
+    "cgroup exec": ("cgroup_exec", "", "Run a program in a control group"),
+    "cgroup explain": ("cgroup_explain", "", "Say what limits a control group in the end, and who sets it"),
+    "cgroup get": ("cgroup_get", "", "Show values of a control group"),
+    "cgroup load": ("cgroup_load", "", "Make control groups from a file"),
+    "cgroup ls": ("cgroup_ls", "", "List the hierarchies of control groups"),
+    "cgroup mount": ("cgroup_mount", "", "Mount a hierarchy of control groups"),
+    "cgroup rm": ("cgroup_rm", "", "Remove control groups"),
+    "cgroup set": ("cgroup_set", "", "Set values of a control group"),
+    "cgroup snapshot": ("cgroup_snapshot", "", "Print all control groups as a file that can be loaded"),
+    "cgroup top": ("cgroup_top", "", "Show what control groups use, live"),
+    "cgroup tree": ("cgroup_tree", "", "Draw the control groups"),
+    "cgroup unmount": ("cgroup_unmount", "", "Unmount a hierarchy of control groups"),
     "mount ls": ("mount_ls", "", "List mounts and their propagation"),
     "mount make": ("mount_make", "", "Change what a mount passes on, bind it or move it"),
     "ns diff": ("ns_diff", "", "Compare the namespaces of two containers or processes"),
@@ -120,6 +134,7 @@ SPELLINGS = {
 
 # group -> one line
 GROUPS = {
+    "cgroup": "Look at control groups and change them, on v1, v2 and hybrid hosts",
     "container": "Manage containers",
     "image": "Manage images",
     "system": "Manage hezi",

@@ -78,7 +78,9 @@ def _log2(number: int) -> float:
 
 
 def shares_of_weight(weight: int) -> int:
-    """Convert v2's weight to the fewest of v1's shares that come to it."""
+    """Convert v2's weight to the fewest of v1's shares that come to it; the default to the default."""
+    if weight == 100:
+        return 1024
     low, high = 2, 262144
     while low < high:
         middle = (low + high) // 2
