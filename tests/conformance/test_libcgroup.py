@@ -196,9 +196,15 @@ def _own(text: str) -> str:
 
 @pytest.mark.parametrize("line", LINES)
 def test_the_same_line_does_the_same(line: str, links: Path, files: Path):
-    theirs = _run(line, files, "")
-    ours = _run(line, files, str(links))
-    assert not list(_differences(ours, theirs))
+    # libcgroup's cgsnapshot cuts its output short when a group goes meanwhile, whosever it is.
+    tries = 5 if line.startswith("cgsnapshot") else 1
+    for attempt in range(tries):
+        theirs = _run(line, files, "")
+        ours = _run(line, files, str(links))
+        found = list(_differences(ours, theirs))
+        if not found:
+            return
+        assert attempt + 1 < tries, found
 
 
 def _differences(ours: Outcome, theirs: Outcome) -> Iterator[str]:
