@@ -42,6 +42,8 @@ def parse_security_opts(options: Iterable[str], lsms: tuple[str, ...] = ()) -> S
             found = found._replace(seccomp=value)
         elif option == "systempaths=unconfined":
             found = found._replace(systempaths_unconfined=True)
+        elif key == "writable-cgroups" and (value in _TRUE or value in _FALSE):
+            _check_writable(option, value in _TRUE)
         elif key in {"apparmor", "label"} and value:
             _check_lsm(key, value, option, lsms)
         else:
@@ -56,6 +58,13 @@ def _split(option: str) -> tuple[str, str | None]:
         if found:
             return key, value
     return option, None
+
+
+def _check_writable(option: str, wanted: bool) -> None:
+    """They are read-only: the topmost group a container sees is the one with its limits, which on v1 it could write."""
+    if wanted:
+        message = f'--security-opt "{option}" cannot be met: a container could lift its own limits where they are on v1'
+        raise errors.Error(errors.UNSUPPORTED, message, hint="--privileged makes control groups writable")
 
 
 def _check_lsm(key: str, value: str, option: str, lsms: tuple[str, ...]) -> None:

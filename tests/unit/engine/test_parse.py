@@ -330,6 +330,15 @@ def test_device_that_is_wrong(text: str, message: str) -> None:
     assert caught.value.message == message
 
 
+def test_writable_cgroups_are_refused_by_name_and_their_absence_is_fine() -> None:
+    assert parse_security.parse_security_opts(["writable-cgroups=false"]) == parse_security.Security()
+    with pytest.raises(errors.Error, match="could lift its own limits") as caught:
+        parse_security.parse_security_opts(["writable-cgroups=true"])
+    assert caught.value.kind == errors.UNSUPPORTED
+    with pytest.raises(errors.Error, match="invalid --security-opt"):
+        parse_security.parse_security_opts(["writable-cgroups=maybe"])
+
+
 def test_security_options() -> None:
     parse = parse_security.parse_security_opts
     assert parse([]) == parse_security.Security()
