@@ -152,6 +152,21 @@ class TestSave:
         assert [one["digest"] for one in index(out)] == [arm["digest"]]
         assert "no suitable match" in hezi_env.run("save", "--platform", "linux/s390x", "app:1").stderr
 
+    def test_a_blob_that_the_store_lost_is_named(self, hezi_env, tmp_path):
+        hezi_env.run(
+            "load", "-i", write(tmp_path / "in.tar", archives.docker(["localhost:1/app:1"], [ONE])), check=True
+        )
+        blobs = list((hezi_env.root / "content/blobs/sha256").iterdir())
+        (layer,) = [path for path in blobs if path.read_bytes().startswith(b"\x1f\x8b")]
+        layer.unlink()
+        for words in (["save", "-o", str(tmp_path / "out.tar")], ["push"]):
+            done = hezi_env.run(*words, "localhost:1/app:1")
+            assert done.code == 1
+            assert f"no longer the blob sha256:{layer.name}" in done.stderr
+        assert not (tmp_path / "out.tar").exists()
+        hezi_env.run("load", "-i", str(tmp_path / "in.tar"), check=True)
+        hezi_env.run("save", "-o", str(tmp_path / "out.tar"), "localhost:1/app:1", check=True)
+
     def test_an_index_stays_whole_when_another_name_of_its_image_goes(self, hezi_env, tmp_path):
         made = archives.Oci()
         amd, arm = made.manifest([ONE]), made.manifest([TWO], architecture="arm64")
