@@ -202,7 +202,8 @@ def test_a_container_made_of_an_image_is_a_use_of_it(engine: Engine, store: Imag
     before = engine.images.get("a").last_used
     box = engine.containers.create("a", ["/none"])
     assert engine.images.get("a").last_used > before + 29 * 86400 * 10**9
-    box.remove()
+    make.used(store, found, 30)
+    box.remove()  # until now it was in use
     assert engine.images.prune(unused_for_s=86400).images == ()
 
 

@@ -155,6 +155,12 @@ def touch(connection: Connection, image_id: str, now_ns: int) -> None:
     connection.execute("UPDATE images SET last_used_ns=? WHERE id=?", (now_ns, image_id))
 
 
+def touch_of(connection: Connection, container_id: str, now_ns: int) -> None:
+    """Record that the image of a container, if it is still there, was used."""
+    query = "UPDATE images SET last_used_ns=? WHERE id=(SELECT image_id FROM containers WHERE id=?)"
+    connection.execute(query, (now_ns, container_id))
+
+
 def set_name(connection: Connection, row: NameRow) -> None:
     """Point a name to an image, whatever it pointed to before."""
     connection.execute(f"INSERT OR REPLACE INTO names ({_NAME}) VALUES (?,?,?,?,?,?,?)", row)  # noqa: S608 - no input in it

@@ -203,6 +203,8 @@ class Record:
         # With --rm a row that comes back after a power cut is that of a dead container, which the next sweep removes.
         transaction = self._database.write if self.details.remove else self._database.removal
         with transaction() as connection:
+            # A container may have run for a year: its image was in use until now.
+            image_rows.touch_of(connection, self.id, clock.now_ns())
             containers.delete(connection, self.id)
 
 
