@@ -70,6 +70,14 @@ class Box:
             containers.started(connection, row.id, monitor, 1)
         return child
 
+    def end(self, container: str) -> None:
+        """The container has ended, and its monitor with it."""
+        (Path(self.paths.runroot) / "containers" / container / "state.json").unlink()
+        with ImageStore(self.paths.root) as store, store.database.write() as connection:
+            row = containers.by_name(connection, container) or containers.get(connection, container)
+            assert row is not None
+            containers.finished(connection, row.id, 137, (1, 2))
+
     def close(self) -> None:
         for child in self.children:
             child.kill()

@@ -7,8 +7,7 @@ from contextlib import ExitStack, suppress
 from hezi import errors
 from hezi._util.record import NamedTuple
 from hezi.db import containers
-from hezi.engine import find_container, freeze, held, image_of, prepare, record, recover, rights, starting
-from hezi.engine.containers import holding
+from hezi.engine import find_container, freeze, held, holding, image_of, prepare, record, recover, rights, starting
 from hezi.runtime import attach, protocol
 
 TYPE_CHECKING = False

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from hezi import errors
 from hezi.db import containers
-from hezi.engine import find_container, held, record, recover
-from hezi.engine.containers import disk, filters, holding
+from hezi.engine import find_container, held, holding, record, recover
+from hezi.engine.containers import disk, filters
 from hezi.engine.containers.model import Pruned
 from hezi.runtime import attach
 

@@ -14,12 +14,13 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from contextlib import suppress
 
 from hezi import errors
 from hezi._util.record import NamedTuple
 from hezi.db import containers
-from hezi.engine import find_container, held, image_of
+from hezi.engine import find_container, held, holding, image_of
 from hezi.linux import fd as linux_fd
 from hezi.linux import pidfd, procfs
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from hezi.spec.digest import Digest
     from hezi.store.images import ImageStore
 
+_PATIENCE_S = 15.0
 _DIRECTORY = linux_fd.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -113,16 +115,44 @@ def container_root(paths: Paths, store: ImageStore, row: ContainerRow, stack: Ex
     """
     from hezi.store.snapshot.base import Rootfs
 
-    fd = running_root(paths, row)
-    if fd < 0:
-        directory = f"{paths.containers}/{row.id}"
-        rootfs = Rootfs(layers_of(store, row), f"{directory}/upper", f"{directory}/work", readonly=is_read_only(row))
-        fd = store.driver.mount(rootfs)
-        stack.callback(os.close, fd)
-        _mount_sources(paths, row, fd)
-        return fd
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        fd = running_root(paths, row)
+        if fd >= 0:
+            stack.callback(os.close, fd)
+            return fd
+        if _hold(paths, store, row, stack):
+            break
+        # It ends just now, or starts.
+        if time.monotonic() > deadline:
+            raise errors.Error(errors.TIMEOUT, f"container {row.name} neither runs nor is it stopped")
+        time.sleep(0.005)
+    directory = f"{paths.containers}/{row.id}"
+    rootfs = Rootfs(layers_of(store, row), f"{directory}/upper", f"{directory}/work", readonly=is_read_only(row))
+    fd = store.driver.mount(rootfs)
     stack.callback(os.close, fd)
+    _mount_sources(paths, row, fd)
     return fd
+
+
+def _hold(paths: Paths, store: ImageStore, row: ContainerRow, stack: ExitStack) -> bool:
+    """Keep a container that does not run from being started: two mounts of the same files destroy them.
+
+    :return: False when it runs by now.
+    :raises errors.Error: NOT_FOUND: it was removed.
+    """
+    taken = holding.take(paths, store.database, row)
+    if taken is None:
+        return False
+    if taken.state == holding.GONE:
+        raise errors.Error(errors.NOT_FOUND, f"No such container: {row.name}")
+
+    def let_go() -> None:
+        with store.database.write() as connection:
+            containers.release(connection, row.id, taken.state)
+
+    stack.callback(let_go)
+    return True
 
 
 def layers_of(store: ImageStore, row: ContainerRow) -> tuple[Digest, ...]:
