@@ -72,10 +72,10 @@ class Box:
 
     def end(self, container: str) -> None:
         """The container has ended, and its monitor with it."""
-        (Path(self.paths.runroot) / "containers" / container / "state.json").unlink()
         with ImageStore(self.paths.root) as store, store.database.write() as connection:
             row = containers.by_name(connection, container) or containers.get(connection, container)
             assert row is not None
+            (Path(self.paths.runroot) / "containers" / row.id / "state.json").unlink()
             containers.finished(connection, row.id, 137, (1, 2))
 
     def close(self) -> None:
