@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance import cases_files, cases_life, cases_process, cases_spaces, cases_volumes, compare, peers
+from tests.conformance import (
+    cases_files,
+    cases_life,
+    cases_limits,
+    cases_process,
+    cases_spaces,
+    cases_volumes,
+    compare,
+    peers,
+)
 from tests.conformance.known import KNOWN
 
 
@@ -18,6 +27,7 @@ def _cases(found):
 
 CASES = _cases([*cases_process.CASES, *cases_spaces.CASES, *cases_files.CASES])
 VOLUMES = _cases([*cases_volumes.CASES, *cases_life.CASES])
+LIMITS = _cases(cases_limits.CASES)
 NEEDS = pytest.mark.needs("root", "overlay", "docker:28", "docker-registry", "skopeo", "busybox", "mmdebstrap")
 
 
@@ -45,5 +55,13 @@ def test_volumes_and_life_are_the_same_as_dockers(both, case):
     _compare(both, case)
 
 
+@NEEDS
+@pytest.mark.needs("cgroup-v1")
+@pytest.mark.slow
+@pytest.mark.parametrize("case", LIMITS, ids=[case.line[:60] for case in LIMITS])
+def test_limits_are_the_same_as_dockers(both, case):
+    _compare(both, case)
+
+
 def test_what_is_known_to_differ_is_tried():
-    assert not KNOWN.keys() - {case.line for case in [*CASES, *VOLUMES]}
+    assert not KNOWN.keys() - {case.line for case in [*CASES, *VOLUMES, *LIMITS]}
