@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from hezi.engine.engine import Engine
 from hezi.store import removal
 from hezi.store.images import ImageStore
 from tests.support import image_store as make
+from tests.support.harness import REPOSITORY
 
 pytestmark = pytest.mark.needs("root", "overlay")
 
@@ -224,3 +228,37 @@ def test_system_prune(engine: Engine, store: ImageStore) -> None:
     assert store.content.list() == []
     with pytest.raises(errors.Error, match='the "until" filter is not supported with "--volumes"'):
         engine.system.prune(volumes=True, filters=["until=1h"])
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Engine]:
+    """A store with some images on a disk that has not a byte left."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=0700", "tmpfs", place], check=True)
+    engine = Engine(str(place / "root"), str(place / "run"))
+    engine.paths.make()
+    with ImageStore(engine.paths.root) as store:
+        for number in range(5):
+            make.add(store, "app:1", b"%d" % number * 1000)
+        make.tag(store, "app:1", "app:2")
+    with open(place / "fill", "wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+    yield engine
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+@pytest.mark.parametrize("words", [["image", "prune", "-f"], ["image", "prune", "-af"], ["system", "prune", "-af"]])
+def test_a_full_disk_is_cleared(full_disk: Engine, words: list[str]) -> None:
+    where = ["--root", full_disk.paths.root, "--runroot", full_disk.paths.runroot]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
+    done = subprocess.run(
+        [sys.executable, "-m", "hezi", *where, *words], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(full_disk.images.list()) == (2 if words[-1] == "-f" else 0)
+    assert full_disk.system.check().ok
