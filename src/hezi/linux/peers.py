@@ -39,10 +39,11 @@ def survey(pids: Iterable[int] | None = None) -> tuple[Placed, ...]:
         found = nsscan.spaces(nsscan.processes(("mnt",)), ("mnt",))
         firsts = [(inode, space.members) for inode, space in found.items()]
     else:
-        firsts = [(os.stat(f"/proc/{pid}/ns/mnt").st_ino, (nsscan.Member(pid, 0, 0, {}),)) for pid in pids]
+        members = {os.stat(f"/proc/{pid}/ns/mnt").st_ino: (nsscan.Member(pid, 0, 0, {}),) for pid in pids}
+        firsts = list(members.items())
     placed: list[Placed] = []
-    for inode, members in firsts:
-        for member in members:
+    for inode, candidates in firsts:
+        for member in candidates:
             try:
                 entries = mountinfo.read(member.pid)
             except OSError:
