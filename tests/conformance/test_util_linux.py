@@ -21,6 +21,17 @@ from tests.conformance import util_linux
 from tests.support.harness import wait_until
 
 
+# So many of each tool are always run; all of them with the long suites.
+_ALWAYS = 32
+
+
+def _cases(block: str) -> list:
+    found = cases.lines(block)
+    return [
+        line if number < _ALWAYS else pytest.param(line, marks=pytest.mark.slow) for number, line in enumerate(found)
+    ]
+
+
 @pytest.fixture(scope="module")
 def programs() -> Iterator[Path]:
     with util_linux.linked("unshare", "nsenter", "lsns", "findmnt", "mount") as directory:
@@ -64,7 +75,7 @@ def world() -> Iterator[int]:
 
 
 @pytest.mark.needs("root", "unshare", "setpriv")
-@pytest.mark.parametrize("line", cases.lines(cases.UNSHARE))
+@pytest.mark.parametrize("line", _cases(cases.UNSHARE))
 def test_same_as_unshare(programs: Path, others: bool, line: str):
     if line.startswith("setpriv") and not others:
         pytest.skip("the interpreter is out of reach of other users")
@@ -72,7 +83,7 @@ def test_same_as_unshare(programs: Path, others: bool, line: str):
 
 
 @pytest.mark.needs("root", "unshare", "setpriv")
-@pytest.mark.parametrize("line", cases.lines(cases.NSENTER))
+@pytest.mark.parametrize("line", _cases(cases.NSENTER))
 def test_same_as_nsenter(programs: Path, sleepers: dict[str, str], others: bool, line: str):
     if line.startswith("setpriv") and not others:
         pytest.skip("the interpreter is out of reach of other users")
@@ -80,7 +91,7 @@ def test_same_as_nsenter(programs: Path, sleepers: dict[str, str], others: bool,
 
 
 @pytest.mark.needs("root", "unshare")
-@pytest.mark.parametrize("line", cases.lines(cases.LSNS))
+@pytest.mark.parametrize("line", _cases(cases.LSNS))
 def test_same_as_lsns(programs: Path, world: int, line: str):
     enter = ("nsenter", "-t", str(world), "-p", "-m", "--")
     number = str(Path("/proc/self/ns/user").stat().st_ino)
@@ -99,14 +110,14 @@ def mounts() -> Iterator[int]:
 
 
 @pytest.mark.needs("root", "unshare")
-@pytest.mark.parametrize("line", cases.lines(cases.FINDMNT))
+@pytest.mark.parametrize("line", _cases(cases.FINDMNT))
 def test_same_as_findmnt(programs: Path, mounts: int, line: str):
     enter = ("nsenter", "-t", str(mounts), "-m", "--")
     assert not util_linux.differences(line, programs, prefix=enter, env={"P": str(mounts)})
 
 
 @pytest.mark.needs("root", "unshare", "setpriv")
-@pytest.mark.parametrize("line", cases.lines(cases.MOUNT))
+@pytest.mark.parametrize("line", _cases(cases.MOUNT))
 def test_same_as_mount(programs: Path, others: bool, line: str):
     if line.startswith("setpriv") and not others:
         pytest.skip("the interpreter is out of reach of other users")

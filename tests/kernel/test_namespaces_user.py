@@ -165,7 +165,7 @@ CASES = [
 
 
 @pytest.mark.needs("root", "setpriv", "newuidmap", "unshare")
-@pytest.mark.parametrize("line", CASES)
+@pytest.mark.parametrize("line", [*CASES[:4], *(pytest.param(line, marks=pytest.mark.slow) for line in CASES[4:])])
 def test_ranges_as_unshare_maps_them(granted: tuple[str, ...], line: str):
     with util_linux.linked("unshare") as programs:
         assert not util_linux.differences(line, programs, prefix=(*granted, *NOBODY))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from hezi import errors
 from hezi._util import ids
 from hezi.db import containers
-from hezi.engine import find_image, freeze, mount_points, prepare, record, runspec
+from hezi.engine import find_image, freeze, modes, mount_points, prepare, record, runspec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def choose(paths: Paths, store: ImageStore, request: RunRequest, callbacks: Call
     image = find_image.find(paths, store, request, callbacks.progress)
     config = store.config(image.id)
     _check_platform(image, request, callbacks)
-    request = resolve(store, freeze.freeze(request))
+    request = _name_by_id(store, resolve(store, freeze.freeze(request)))
     case = prepare.open_case(request, config, ids.new_id(), ids.new_id)
     if case.draft.modes.notice:
         callbacks.tell(case.draft.modes.notice)
@@ -60,6 +60,23 @@ def _taken_over(paths: Paths, store: ImageStore, request: RunRequest, draft: Dra
     return inherit.layers(store, draft.mounts)
 
 
+def _name_by_id(store: ImageStore, request: RunRequest) -> RunRequest:
+    """Write down the id of the container to join, which nobody else gets when it is renamed.
+
+    :raises errors.Error: there is none of that name.
+    """
+    for name, mode in (("pid", request.pid), ("ipc", request.ipc)):
+        other = modes.container_of(mode or "")
+        if other:
+            from hezi.engine import find_container
+
+            with store.database.read() as connection:
+                found = find_container.find(connection, other).id
+            known = f"container:{found}"
+            request = request._replace(pid=known) if name == "pid" else request._replace(ipc=known)
+    return request
+
+
 def check_early(request: RunRequest) -> None:
     """Mistakes that cost nothing to find, before a process is started."""
     if request.name:
@@ -72,6 +89,7 @@ def check_early(request: RunRequest) -> None:
 
 def _check_life(request: RunRequest) -> None:
     """What is looked at only when the container starts, or later still."""
+    _check_joined(request)
     if request.restart:
         from hezi.engine import parse_restart
 
@@ -90,6 +108,15 @@ def _check_life(request: RunRequest) -> None:
         from hezi.engine import parse_health
 
         parse_health.asked(request)
+
+
+def _check_joined(request: RunRequest) -> None:
+    """A monitor starts its container again as it did before, and the process to join may be another's by then."""
+    for name, mode in (("pid", request.pid), ("ipc", request.ipc)):
+        if modes.container_of(mode or "") and request.restart not in {None, "", "no"}:
+            text = f"--restart is not built for containers with --{name} container:NAME"
+            hint = "start it again by `hezi start`, which looks the process up"
+            raise errors.Error(errors.UNSUPPORTED, text, hint=hint)
 
 
 def _check_platform(image: Image, request: RunRequest, callbacks: Callbacks) -> None:

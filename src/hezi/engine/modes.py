@@ -13,7 +13,10 @@ NETWORK_NOTICE = "no network given: using --network none until the networks of a
 
 
 class Modes(NamedTuple):
-    """``host`` or ``private`` for each namespace; ``none``: a network of lo only, IPC without /dev/shm."""
+    """``host`` or ``private`` for each namespace; ``none``: a network of lo only, IPC without /dev/shm.
+
+    ``pid`` and ``ipc`` may be ``container:NAME`` too.
+    """
 
     network: str = "none"
     pid: str = "private"
@@ -58,21 +61,25 @@ def _mode(name: str, value: str | None) -> str:
         return default
     if value in allowed:
         return value
-    if name == "pid" and value.startswith("container:") and value != "container:":
-        raise errors.Error(errors.UNSUPPORTED, "--pid container:NAME comes with the containers of a later release")
+    if name == "pid" and container_of(value):
+        return value
     raise errors.Error(errors.INVALID, f"--{name}: invalid {title} mode", hint=f"one of: {', '.join(allowed)}")
 
 
+def container_of(value: str) -> str:
+    """Return the container that a mode names (``container:NAME``), "" when it names none."""
+    word, colon, name = value.partition(":")
+    return name if word == "container" and colon else ""
+
+
 def _ipc(value: str | None) -> str:
-    if not value or value == "private":
+    # What is shareable is as private as the rest until somebody else asks for it.
+    if not value or value in {"private", "shareable"}:
         return "private"
-    if value in {"host", "none"}:
+    if value in {"host", "none"} or container_of(value):
         return value
-    if value == "shareable" or value.startswith("container:"):
-        raise errors.Error(
-            errors.UNSUPPORTED, f"--ipc {value.partition(':')[0]} comes with the containers of a later release"
-        )
-    raise errors.Error(errors.INVALID, f"invalid IPC mode: {value}", hint="one of: private, host, none")
+    hint = "one of: private, shareable, host, none, container:NAME"
+    raise errors.Error(errors.INVALID, f"invalid IPC mode: {value}", hint=hint)
 
 
 def _network(value: str | None) -> str:
@@ -89,7 +96,7 @@ def namespaces(modes: Modes) -> tuple[str, ...]:
     wanted = ["mount"]
     if modes.uts == "private":
         wanted.append("uts")
-    if modes.ipc != "host":
+    if modes.ipc in {"private", "none"}:
         wanted.append("ipc")
     if modes.pid == "private":
         wanted.append("pid")

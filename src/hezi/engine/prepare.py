@@ -68,6 +68,7 @@ def blueprint(case: Case, root_fd: int, paths: Paths, console_size: tuple[int, i
         new_name=lambda: next(names),
         is_new=lambda name: _is_new(paths, name),
         layers=lambda image: _layers(paths, image),
+        process_of=lambda name, kind: _process_of(paths, name, kind),
     )
     nodes = devices.gather(case.draft.devices, privileged=case.request.privileged)
     made = runspec.build(case.request, case.config.config, account, case.host, case.draft, place, nodes)
@@ -99,6 +100,27 @@ def _layers(paths: Paths, image_id: str) -> tuple[str, ...]:
 
     with ImageStore(paths.root) as store:
         return store.driver.lower(store.chain_ids(Digest(image_id)))
+
+
+def _process_of(paths: Paths, name: str, kind: str) -> int:
+    """Return the first process of another container, one of whose namespaces is to be joined.
+
+    :param kind: ``pid``, or ``ipc``, which the other must have offered.
+    :raises errors.Error: there is no such container (NOT_FOUND), it does not run, or does not share (CONFLICT).
+    """
+    from hezi.engine import record
+    from hezi.engine.rootfs import target
+    from hezi.store.images import ImageStore
+
+    with ImageStore(paths.root) as store:
+        row = target.find(store, name)
+    process = target.process_of(paths, row)
+    if process is None:
+        raise errors.Error(errors.CONFLICT, f"cannot join {kind.upper()} of a non running container: {row.id}")
+    if kind == "ipc" and record.decode(row.config).request.get("ipc") not in {"shareable", "host"}:
+        text = f"cannot join IPC of container {name}: non-shareable IPC"
+        raise errors.Error(errors.CONFLICT, text, hint="the other container has to be made with --ipc shareable")
+    return process.pid
 
 
 def plan(made: Blueprint, case: Case, paths: Paths, layout: Layout, cgroup_paths: dict[str, str] | None) -> plans.Plan:

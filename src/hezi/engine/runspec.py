@@ -235,7 +235,7 @@ def _linux(
     asked = (*_device_rules(decided.devices, host_devices), *decided.limits.devices)
     rules = defaults.device_rules(request.privileged, asked)
     return rt.Linux(
-        namespaces=tuple(rt.Namespace(kind) for kind in modes.namespaces(decided.modes)),
+        namespaces=_namespaces(decided.modes, place),
         masked_paths=() if open_paths else defaults.masked_paths(facts.cpus),
         readonly_paths=() if open_paths else defaults.READONLY_PATHS,
         devices=_once((*defaults.DEVICES, *host_devices)),
@@ -244,6 +244,15 @@ def _linux(
         resources=decided.limits._replace(pids_limit=_pids_limit(request.pids_limit), devices=rules),
         rootfs_propagation=_propagation(decided.mounts),
     )
+
+
+def _namespaces(chosen: modes.Modes, place: Place) -> tuple[rt.Namespace, ...]:
+    made = [rt.Namespace(kind) for kind in modes.namespaces(chosen)]
+    for kind, mode in (("pid", chosen.pid), ("ipc", chosen.ipc)):
+        other = modes.container_of(mode)
+        if other:
+            made.append(rt.Namespace(kind, f"/proc/{place.process_of(other, kind)}/ns/{kind}"))
+    return tuple(made)
 
 
 def _once(devices: Sequence[rt.Device]) -> tuple[rt.Device, ...]:
@@ -283,6 +292,8 @@ def _sysctls(request: RunRequest, chosen: modes.Modes) -> tuple[tuple[str, str],
         name, value, namespace = parse_limits.parse_sysctl(text)
         if namespace == "network" and chosen.network == "host":
             raise errors.Error(errors.INVALID, f'sysctl "{name}" not allowed in host network namespace')
+        if namespace == "ipc" and modes.container_of(chosen.ipc):
+            raise errors.Error(errors.INVALID, f'sysctl "{name}" is for the container whose ipc namespace is joined')
         if namespace == "ipc" and chosen.ipc == "host":
             raise errors.Error(errors.INVALID, f'sysctl "{name}" is not allowed in the hosts ipc namespace')
         values[name] = value

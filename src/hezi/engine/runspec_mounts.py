@@ -5,6 +5,7 @@ from __future__ import annotations
 from hezi import errors
 from hezi._util.record import NamedTuple
 from hezi.engine import defaults, parse_mount, parse_volume
+from hezi.engine.modes import container_of
 from hezi.runtime.plan_mounts import Extra
 from hezi.spec import runtime as rt
 from hezi.volume import options as volume_options
@@ -31,6 +32,9 @@ _PROC_ALLOWED = frozenset(
 NETWORK_FILES = ("resolv.conf", "hostname", "hosts")
 
 
+_SHM = "/dev/shm"  # noqa: S108 - inside the box
+
+
 class Place(NamedTuple):
     """Where the container is: what the engine has chosen for it.
 
@@ -38,6 +42,7 @@ class Place(NamedTuple):
     :ivar volume_path: name of a volume -> what is mounted for it.
     :ivar new_name: makes the name of an anonymous volume.
     :ivar is_new: whether there is no volume of that name yet.
+    :ivar process_of: name of a container that runs, and which of its namespaces is to be joined -> its first process.
     :ivar layers: id of an image -> the directories of its layers, the topmost first.
     """
 
@@ -47,6 +52,7 @@ class Place(NamedTuple):
     new_name: Callable[[], str]
     is_new: Callable[[str], bool] = lambda _: True
     layers: Callable[[str], tuple[str, ...]] = lambda _: ("/", "/")
+    process_of: Callable[[str, str], int] = lambda _name, _kind: 1
 
 
 class VolumeUse(NamedTuple):
@@ -158,6 +164,9 @@ def build(
     origins = {mount.destination: "default" for mount in mounts}
     volumes: list[VolumeUse] = []
     extras: dict[str, Extra] = {}
+    donor = container_of(modes.ipc)
+    if donor and _SHM not in taken:
+        extras[_SHM] = Extra(space=f"/proc/{place.process_of(donor, 'ipc')}/ns/mnt")
     for ask in asks:
         origins[ask.destination] = "image" if ask.origin == "image" else f"flag {ask.origin}"
         if ask.type == "tmpfs":
@@ -201,9 +210,9 @@ def _use_volume(ask: MountAsk, place: Place, volumes: list[VolumeUse]) -> str:
 def _for_modes(mounts: Iterable[rt.Mount], modes: Modes) -> Iterable[rt.Mount]:
     """Adapt /dev/shm, which belongs to the IPC namespace; an mqueue shows the namespace it is mounted in by itself."""
     for mount in mounts:
-        if mount.destination != "/dev/shm" or modes.ipc == "private":  # noqa: S108 - inside the box
+        if mount.destination != _SHM or modes.ipc == "private":
             yield mount
-        elif modes.ipc == "host":
+        elif modes.ipc == "host" or container_of(modes.ipc):
             options = ("rbind", "rprivate", "nosuid", "nodev", "noexec")
             yield rt.Mount(mount.destination, "bind", mount.destination, options)
 

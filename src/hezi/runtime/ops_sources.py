@@ -61,6 +61,51 @@ class OpenBelow(ops.Operation):
             os.close(top)
 
 
+class OpenElsewhere(ops.Operation):
+    """Take a detached copy of a mount in another container: goes into its mount namespace for it, and comes back.
+
+    Only a mount of one's own namespace can be copied. What is there is the other container's to arrange, so no link is
+    followed, and nothing is done in there but the two calls.
+    """
+
+    __slots__ = ("name", "path", "space")
+    where: ClassVar[str] = ops.OUTSIDE
+
+    def __init__(self, name: str, path: bytes, space: bytes) -> None:
+        self.name = name
+        self.path = path
+        self.space = space
+
+    def describe(self) -> str:
+        return f"{ops.text(self.path)} of {ops.text(self.space)}"
+
+    def execute(self, context: ops.Context) -> None:
+        opened = [os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)]
+        try:
+            opened += (os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for name in ("/", "."))
+            opened.append(os.open(self.space, os.O_RDONLY | os.O_CLOEXEC))
+            own, root, here, theirs = opened
+            nscalls.setns(theirs, nscalls.CLONE_NEWNS)
+            try:
+                context.fds[self.name] = self._copy()
+            finally:
+                nscalls.setns(own, nscalls.CLONE_NEWNS)
+                os.fchdir(root)
+                os.chroot(".")
+                os.fchdir(here)
+        finally:
+            for fd in opened:
+                os.close(fd)
+
+    def _copy(self) -> int:
+        flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+        place = _fd.openat2(mount.AT_FDCWD, self.path, flags, resolve=_fd.RESOLVE_NO_SYMLINKS)
+        try:
+            return mount.open_tree(place, b"", mount.OPEN_TREE_CLONE | mount.AT_EMPTY_PATH)
+        finally:
+            os.close(place)
+
+
 class OpenLayers(ops.Operation):
     """Mount the layers of an image, attached nowhere, read-only; of it all, or what is at ``below``."""
 

@@ -59,11 +59,13 @@ class Extra(NamedTuple):
     """What a specification has no word for.
 
     :ivar below: only this path inside of the source is mounted; what leads out of the source is refused.
+    :ivar space: the mount namespace in which the source is, as a path; "" for the host's.
     :ivar idmap: maps of uids and gids as the kernel takes them, joined by ``;``, ranges by commas; "" for none.
     """
 
     below: str = ""
     idmap: str = ""
+    space: str = ""
 
 
 class _Words(NamedTuple):
@@ -202,6 +204,8 @@ def _bind(entry: Mount, destination: bytes, number: int, words: _Words, extra: E
     if extra.below:
         below = os.fsencode(extra.below)
         yield ops_sources.OpenBelow(below, name, os.fsencode(entry.source), recursive=recursive)
+    elif extra.space:
+        yield ops_sources.OpenElsewhere(name, os.fsencode(entry.source), os.fsencode(extra.space))
     else:
         yield ops_mounts.OpenSource(name, os.fsencode(entry.source), recursive=recursive)
     yield from _owners(name, extra)
