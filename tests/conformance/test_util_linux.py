@@ -20,7 +20,6 @@ from tests.conformance import cases_util_linux as cases
 from tests.conformance import util_linux
 from tests.support.harness import wait_until
 
-
 # So many of each tool are always run; all of them with the long suites.
 _ALWAYS = 32
 
