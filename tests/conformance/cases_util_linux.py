@@ -2,6 +2,8 @@
 
 UNSHARE = r"""
 @unshare true
+@unshare grep -E 'Sig(Ign|Blk|Cgt)' /proc/self/status
+@unshare -f grep -E 'Sig(Ign|Blk|Cgt)' /proc/self/status
 @unshare --foo
 @unshare -x
 @unshare -r id
@@ -71,6 +73,8 @@ setpriv --reuid 65534 --clear-groups @unshare -Urm sh -c 'mount -t tmpfs t /mnt 
 NSENTER = r"""
 SHELL=/bin/echo @nsenter
 @nsenter true
+@nsenter grep -E 'Sig(Ign|Blk|Cgt)' /proc/self/status
+@nsenter -t $Q -p grep -E 'Sig(Ign|Blk|Cgt)' /proc/self/status
 @nsenter -t $Q true
 @nsenter -t $Q -u hostname
 @nsenter -a -t $Q readlink /proc/self/ns/uts
@@ -187,6 +191,8 @@ LSNS = r"""
 @lsns -W -o NS,NSFS -t uts
 @lsns -o NS,NSFS -t uts -J
 @lsns --json --list -t user
+setpriv --reuid 65534 --clear-groups @lsns -J
+setpriv --reuid 65534 --clear-groups @lsns -p 1
 """
 
 FINDMNT = r"""

@@ -180,8 +180,9 @@ exec unshare -m --propagation private bash -s <<'END'
 mount -t tmpfs t /mnt; mkdir /mnt/a /mnt/b /mnt/c /mnt/d /mnt/copy
 mount -t tmpfs a /mnt/a; mkdir /mnt/a/inner; mount -t tmpfs inner /mnt/a/inner; mount -t tmpfs b /mnt/b
 mount --make-shared /mnt/b; mount --bind /mnt/b /mnt/copy"""
+# Sorted: findmnt goes by mount ids, which are used again as soon as anybody else's mount is gone.
 TELL = """
-code=$?; findmnt -rno TARGET,PROPAGATION -R /mnt; findmnt -no PROPAGATION /; exit $code
+code=$?; findmnt -rno TARGET,PROPAGATION -R /mnt | sort; findmnt -no PROPAGATION /; exit $code
 END
 """
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SEARCH_PATH = "/bin:/usr/bin"
+# A program that is executed would go on ignoring them.
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 # Held back from the one who waits: they are for the program, which gets them from the terminal as well.
 _HELD = (signal.SIGINT, signal.SIGTERM)
 
@@ -37,14 +39,16 @@ def execute(program: str, argv: Sequence[str]) -> int:
     :return: 127 when there is no such program, 126 when it cannot be executed.
     """
     sys.stdout.flush()
+    for number in _IGNORED_BY_PYTHON:
+        signal.signal(number, signal.SIG_DFL)
     if argv:
         name, words = argv[0], list(argv)
     else:
         name = os.environ.get("SHELL") or "/bin/sh"
         words = ["-" + name.rpartition("/")[2]]
-    number = _search(name, words)
-    complain(program, f"failed to execute {name}: {os.strerror(number)}")
-    return 127 if number == errno.ENOENT else 126
+    why = _search(name, words)
+    complain(program, f"failed to execute {name}: {os.strerror(why)}")
+    return 127 if why == errno.ENOENT else 126
 
 
 def _search(name: str, words: list[str]) -> int:
