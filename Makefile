@@ -27,7 +27,7 @@ lint: ## ruff, mypy, import contracts, sizes, imports
 
 bench: ## every benchmark, side by side with docker, podman and crun where they are installed (root)
 	@tools/prepare bench
-	@code=0; for one in imports start lifecycle pull archives; do .venv/bin/python bench/$$one.py || code=1; done; exit $$code
+	@code=0; for one in imports start lifecycle pull archives namespaces; do .venv/bin/python bench/$$one.py || code=1; done; exit $$code
 
 clean: ## remove what the above made here
 	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
