@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+    from hezi.engine.booting import SystemStarted
     from hezi.engine.containers.api import Containers
     from hezi.engine.disk_usage import Usage
     from hezi.engine.images.history import Step
@@ -323,6 +324,17 @@ class System:
         from hezi.engine import info
 
         return info.info(self._paths)
+
+    def start(self, *, notice: NoticeCallback | None = None) -> SystemStarted:
+        """Start the containers whose restart policy wants it, after a boot; where all run nothing happens.
+
+        :param notice: told what they go without.
+        """
+        from hezi.engine import booting, callers
+        from hezi.engine.containers.api import opened
+
+        with opened(self._paths) as database:
+            return booting.start(self._paths, database, callers.Callbacks(notice, None))
 
     def df(self) -> Usage:
         """Return what images, containers and volumes take on the disk."""

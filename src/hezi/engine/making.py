@@ -8,7 +8,7 @@ from contextlib import suppress
 from hezi import errors
 from hezi._util import ids
 from hezi.db import containers
-from hezi.engine import find_image, freeze, modes, mount_points, prepare, record, runspec
+from hezi.engine import events, find_image, freeze, modes, mount_points, prepare, record, runspec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,7 +163,17 @@ def make_record(paths: Paths, store: ImageStore, image: Image, case: prepare.Cas
         with suppress(errors.Error):
             container.remove()
         raise
+    events.tell(paths, events.CONTAINER, "create", container.id, _about(container, request))
     return container
+
+
+def tell_attached(paths: Paths, container: Record, request: RunRequest) -> None:
+    """Tell that somebody will see what it writes."""
+    events.tell(paths, events.CONTAINER, "attach", container.id, _about(container, request))
+
+
+def _about(container: Record, request: RunRequest) -> dict[str, object]:
+    return events.about(container.name, request.image, container.details.labels)
 
 
 class Undo:
@@ -172,6 +182,7 @@ class Undo:
     def __init__(self, container: Record, request: RunRequest) -> None:
         self._container = container
         self._remove = request.remove
+        self._request = request
         self._wanted_cidfile = request.cidfile
         self._cidfile: str | None = None
         self.started = False
@@ -195,6 +206,10 @@ class Undo:
             doing = "cannot write the container ID file"
             raise errors.from_os_error(doing, error) from error
 
+    def _tell_removed(self) -> None:
+        one = self._container
+        events.tell(one.paths, events.CONTAINER, "destroy", one.id, _about(one, self._request))
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -205,6 +220,7 @@ class Undo:
         if self._remove or code is None:
             # Without --rm too: nobody could do anything with it, docker's create would not have made it.
             self._container.remove()
+            self._tell_removed()
             # As docker: once only the program was at fault the file stays, whose id messages and logs have named.
             if self._cidfile and code is None:
                 with suppress(OSError):

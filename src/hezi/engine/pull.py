@@ -54,7 +54,9 @@ def pull(
     with ExitStack() as stack:
         store = store or _open(paths, stack)
         client = _client(reference, stack)
-        return _one(store, client, reference, wanted, explicit=platform is not None, report=Report(progress))
+        done = _one(store, client, reference, wanted, explicit=platform is not None, report=Report(progress))
+        _tell(paths, reference)
+        return done
 
 
 def pull_all(
@@ -70,10 +72,18 @@ def pull_all(
         store = _open(paths, stack)
         client = _client(reference, stack)
         tags = client.tags(reference.path)
-        return tuple(
-            _one(store, client, reference._replace(tag=tag), wanted, explicit=platform is not None, report=report)
-            for tag in tags
-        )
+        done = []
+        for tag in tags:
+            one = reference._replace(tag=tag)
+            done.append(_one(store, client, one, wanted, explicit=platform is not None, report=report))
+            _tell(paths, one)
+        return tuple(done)
+
+
+def _tell(paths: Paths, reference: Reference) -> None:
+    from hezi.engine import events
+
+    events.tell(paths, events.IMAGE, "pull", reference.familiar, {"name": reference.familiar_name})
 
 
 def step(text: str) -> Progress:

@@ -84,6 +84,11 @@ class Record:
         self.directory = f"{paths.containers}/{container_id}"
 
     @property
+    def paths(self) -> Paths:
+        """Where everything is."""
+        return self._paths
+
+    @property
     def database(self) -> Database:
         """Where its row is."""
         return self._database
@@ -167,9 +172,12 @@ class Record:
         own, points = self.details.volumes, self.details.mounts
         if not own and not any(point.get("Type") == "volume" for point in points):
             return
-        from hezi.engine import volume_users
+        from hezi.engine import events, volume_users
 
         volume_users.drop_anonymous(self._paths.volumes, self._database, self.id, own, points)
+        for name in own:
+            if not os.path.lexists(f"{self._paths.volumes}/{name}"):
+                events.tell(self._paths, events.VOLUME, "destroy", name, {"driver": "local"})
 
     def _write(self, name: str, data: bytes, *, sync: bool) -> None:
         try:

@@ -120,11 +120,13 @@ class RemovedImages(NamedTuple):
     """What ``rmi`` did to one image, in docker's order: names first, then what was deleted.
 
     :param freed: bytes of blobs and unpacked layers.
+    :param id: of the image that the names were of.
     """
 
     untagged: tuple[str, ...]
     deleted: tuple[str, ...]
     freed: int = 0
+    id: str = ""
 
 
 class PrunedImages(NamedTuple):

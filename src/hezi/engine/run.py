@@ -195,6 +195,8 @@ def _launch(
         image, case = making.choose(paths, store, request, callbacks)
         container = making.make_record(paths, store, image, case)
         undo = stack.enter_context(making.Undo(container, request))
+        if client[0]:
+            making.tell_attached(paths, container, request)
         flags, size = client
         one = starting.Launch(
             *(paths, store, container, case, store.chain_ids(image.id), image.id, callbacks),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hezi.engine.record import Record
     from hezi.engine.runspec import Blueprint
     from hezi.engine.runspec_mounts import VolumeUse
+    from hezi.volume.local import Volume
 
 
 def prepare(paths: Paths, container: Record, made: Blueprint, root_fd: int) -> None:
@@ -54,15 +55,24 @@ def make_volumes(paths: Paths, case: Case) -> None:
         if ask.type == "volume":
             name = ask.source or next(spare)
             anonymous = ask.anonymous or not ask.source
-            local.ensure(paths.volumes, name, anonymous=anonymous, labels=ask.labels, options=ask.driver_options)
+            made = local.ensure(paths.volumes, name, anonymous=anonymous, labels=ask.labels, options=ask.driver_options)
+            _tell_made(paths, made)
             if ask.anonymous:
                 local.keep(paths.volumes, name)
+
+
+def _tell_made(paths: Paths, volume: Volume) -> None:
+    if volume.created:
+        from hezi.engine import events
+
+        events.tell(paths, events.VOLUME, "create", volume.name, {"driver": "local"})
 
 
 def _prepare_volume(paths: Paths, container: Record, use: VolumeUse, root_fd: int) -> None:
     from hezi.volume import catalog, copyup, local
 
     made = local.ensure(paths.volumes, use.name, anonymous=use.anonymous, labels=use.labels, options=use.options)
+    _tell_made(paths, made)
     if use.kept:
         local.keep(paths.volumes, use.name)
     if not use.copy and not use.options and not local.has_options(paths.volumes, use.name):

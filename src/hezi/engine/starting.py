@@ -179,12 +179,19 @@ def _request(one: Launch, made: Blueprint, plan: Plan, root_fd: int, cgroup: Con
         client=one.flags,
         log=_log(one, made),
         restart=policy,
-        remount=_remount(one) if policy.name != "no" else None,
+        # Without a policy too: it may get one while it runs.
+        remount=None if container.details.remove else _remount(one),
         health=_health(one, made),
         stop_signal=container.details.stop_signal,
         stop_timeout=_stop_timeout(request),
         remove=container.details.remove,
         events=one.paths.events,
+        event_attributes=(*container.details.labels.items(), ("image", request.image)),
+        event_volumes=tuple(
+            (str(point["Name"]), str(point["Destination"]), str(point["Propagation"]), bool(point["RW"]))
+            for point in container.details.mounts
+            if point["Type"] == "volume"
+        ),
     )
 
 

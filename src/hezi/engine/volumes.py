@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from hezi import errors
 from hezi._util import ids
 from hezi._util.record import NamedTuple
-from hezi.engine import volume_mounts
+from hezi.engine import events, volume_mounts
 from hezi.engine import volume_users as users
 from hezi.volume import catalog, local
 from hezi.volume import options as volume_options
@@ -80,7 +80,11 @@ class Volumes:
         if anonymous:
             name = ids.new_id()
             marks[ANONYMOUS] = ""
-        local.ensure(self._paths.volumes, name, anonymous=anonymous, labels=marks.items(), options=wanted.items())
+        made = local.ensure(
+            self._paths.volumes, name, anonymous=anonymous, labels=marks.items(), options=wanted.items()
+        )
+        if made.created:
+            self._tell("create", name)
         return self.get(name)
 
     def get(self, name: str) -> Volume:
@@ -159,6 +163,7 @@ class Volumes:
                 text = f"remove {name}: volume is in use - [{', '.join(holders)}]"
                 raise errors.Error(errors.CONFLICT, text, hint="remove these containers first")
             local.remove(self._paths.volumes, name)
+        self._tell("destroy", name)
 
     def prune(self, *, all_volumes: bool = False, filters: Sequence[str] = ()) -> PrunedVolumes:
         """Remove anonymous volumes, or all of them, that no container has.
@@ -185,8 +190,13 @@ class Volumes:
                 size = catalog.usage(one.path)
                 local.remove(self._paths.volumes, one.name)
                 deleted.append(one.name)
+                self._tell("destroy", one.name)
                 space += size
+        events.tell(self._paths, events.VOLUME, "prune", "", {"reclaimed": space})
         return PrunedVolumes(tuple(deleted), space)
+
+    def _tell(self, action: str, name: str) -> None:
+        events.tell(self._paths, events.VOLUME, action, name, {"driver": DRIVER})
 
     def _release(self) -> None:
         """Unmount what the last container has left."""

@@ -192,8 +192,13 @@ class Monitor:
         self._protect()
         settings = self.settings
         self.files = monitor_files.Files(
-            settings["directory"], settings["runtime_directory"], settings["events"], (settings["id"], settings["name"])
+            settings["directory"],
+            settings["runtime_directory"],
+            settings["events"],
+            (settings["id"], settings["name"]),
+            settings["event_attributes"],
         )
+        self.joiner.tell = self.files.event
         self.groups = Groups(settings["cgroups"])
         self.log.use(logs.open_sink(*settings["log"]))
         self.clients.listen(self.files.runtime)
@@ -279,6 +284,13 @@ class Monitor:
         self.exit_code = self.stop_signal = 0
         self.files.forget_exit()
         self.write_state()
+        for name, destination, propagation, writable in self.settings["event_volumes"]:
+            details = {
+                "destination": destination,
+                "propagation": propagation,
+                "read/write": "true" if writable else "false",
+            }
+            self.files.volume_event("mount", name, **details)
         self.files.event("start")
         # Before a client asks whether there is input; nothing is read before the next turn of the loop.
         master, child.master = child.master, -1
@@ -407,6 +419,7 @@ class Monitor:
     def _force(self) -> None:
         if self.child is not None and self.child.signal(signals.SIGKILL):
             self.stopped_by = f"{self.stopped_by} timeout"
+            self.files.event("kill", signal=signals.SIGKILL)
 
     def thaw(self) -> None:
         """Let a paused container go on: frozen, it does not even die."""
@@ -458,6 +471,8 @@ class Monitor:
         if self.settings["remount"]:
             delay = self.policy.next(self.exit_code, loop.now() - self.started_at)
         self.files.event("die", exitCode=self.exit_code, signal=self.exit_signal, oom=self.oom_killed)
+        for one in self.settings["event_volumes"]:
+            self.files.volume_event("unmount", one[0])
         self.status = "exited" if delay is None else "restarting"
         record = self._exit_record()
         if not self.settings["remove"]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hezi.runtime.monitor_clients import Client
 
 _EINVAL = 22
+_EXEC = "Exec"
 
 
 class Joiner:
@@ -30,7 +31,7 @@ class Joiner:
     :param score: the OOM score adjustment they begin with.
     """
 
-    __slots__ = ("_join", "_joins", "_loop", "_score", "children")
+    __slots__ = ("_join", "_joins", "_loop", "_score", "_told", "children", "tell")
 
     def __init__(
         self, events: loop.Loop, joins: dict[str, int], join: Callable[[int], None] | None, score: bytes
@@ -40,6 +41,9 @@ class Joiner:
         self._join = join
         self._score = score
         self.children: list[Child] = []
+        # Called with (action, attributes...) for each program of a client.
+        self.tell: Callable[..., None] | None = None
+        self._told: dict[Child, str] = {}
 
     def launch(self, child: Child, encoded: tuple[tuple[Any, ...], ...], fds: dict[str, int], target: int) -> None:
         """Start a program beside the process that the descriptor ``target`` is.
@@ -73,6 +77,7 @@ class Joiner:
             child.on_failed = lambda failure: self._failed(client, child, failure)
             child.on_ended = lambda: self._ended(client, child)
             self.launch(child, encoded, dict(zip(STDIO, fds, strict=False)), target)
+            self._tell_start(child, encoded)
         except OSError as error:
             client.refuse(error.errno or 0, error.strerror or str(error))
         except (ValueError, TypeError, EOFError):
@@ -103,13 +108,26 @@ class Joiner:
         client.send_with(protocol.STARTED, protocol.U32.pack(child.pid) + marshal.dumps(child.warnings), fds)
 
     def _failed(self, client: Client, child: Child, failure: Failure) -> None:
+        self._told.pop(child, None)
         self.forget(child)
         client.send(protocol.FAILED, marshal.dumps(failure))
 
     def _ended(self, client: Client, child: Child) -> None:
         code, number = child.status or (0, 0)
+        identity = self._told.pop(child, "")
+        if self.tell is not None:
+            self.tell("exec_die", execID=identity, exitCode=code)
         client.send(protocol.EXIT, monitor_files.dumps({"ExitCode": code, "Signal": number or None}))
         self.forget(child)
+
+    def _tell_start(self, child: Child, encoded: tuple[tuple[Any, ...], ...]) -> None:
+        identity = self._told[child] = os.urandom(32).hex()
+        if self.tell is not None:
+            words = next((one[1] for one in encoded if one[0] == _EXEC), ())
+            # As docker has it: the program, a blank, its arguments.
+            first, *rest = (os.fsdecode(word) for word in words) if words else ("",)
+            for action in ("exec_create", "exec_start"):
+                self.tell(f"{action}: {first} {' '.join(rest)}", execID=identity)
 
     def kill(self) -> None:
         """Kill all of them, at the container's end: they share its process namespace, or not."""

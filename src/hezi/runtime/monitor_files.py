@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from hezi.runtime import jsonlog, protocol
+from hezi.runtime import eventlog, jsonlog, protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,14 +43,22 @@ def rfc3339(ns: int) -> str:
 class Files:
     """The two directories of a container, by descriptor."""
 
-    __slots__ = ("_events", "_id", "_name", "persistent", "runtime")
+    __slots__ = ("_about", "_events", "_id", "_name", "persistent", "runtime")
 
-    def __init__(self, directory: str, runtime_directory: str, events: str, identity: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        directory: str,
+        runtime_directory: str,
+        events: str,
+        identity: tuple[str, str],
+        about: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
         self.persistent = os.open(directory, flags)
         self.runtime = os.open(runtime_directory, flags)
         self._events = events
         self._id, self._name = identity
+        self._about = about
 
     def write_state(self, state: Mapping[str, Value]) -> None:
         """Replace state.json; a full file system keeps the old one."""
@@ -93,16 +101,22 @@ class Files:
             "action": action,
             "id": self._id,
             "name": self._name,
-            "attributes": attributes,
+            "attributes": {**dict(self._about), **attributes},
         }
-        try:
-            fd = os.open(self._events, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            try:
-                os.write(fd, dumps(line) + b"\n")
-            finally:
-                os.close(fd)
-        except OSError:
+        eventlog.write(self._events, dumps(line) + b"\n")
+
+    def volume_event(self, action: str, volume: str, **attributes: Value) -> None:
+        """Tell of a volume that the container has."""
+        if not self._events:
             return
+        line: dict[str, Value] = {
+            "time_ns": time.time_ns(),
+            "type": "volume",
+            "action": action,
+            "id": volume,
+            "attributes": {"container": self._id, "driver": "local", **attributes},
+        }
+        eventlog.write(self._events, dumps(line) + b"\n")
 
 
 def _replace(at: int, name: str, data: bytes, *, sync: bool) -> None:

@@ -35,7 +35,9 @@ Lines of the events file::
 
     {"time_ns", "type": "container", "action", "id", "name", "attributes": {...}}
 
-The actions are start, die (exitCode, signal, oom), oom, kill (signal), pause, unpause, health_status: ..., destroy.
+The actions are start, die (exitCode, signal, oom), oom, kill (signal), pause, unpause, health_status: ..., destroy,
+exec_create, exec_start and exec_die of clients' programs; and mount and unmount of volumes. See
+:mod:`hezi.engine.events`, which reads them.
 A monitor that dies of a mistake of its own says why in runroot/containers/<id>/monitor.error.
 """
 
@@ -122,6 +124,8 @@ class MonitorRequest(NamedTuple):
     :ivar stop_timeout: seconds until SIGKILL; -1 is never.
     :ivar remove: ``--rm``: the directory, and ``remove_trees`` (anonymous volumes), go when it has ended.
     :ivar events: a file to which a line of JSON is appended for each thing that happens; "" for none.
+    :ivar event_attributes: what each of them says beside its own: the image, the labels.
+    :ivar event_volumes: (name, destination, propagation, writable) of each volume, for those that tell of them.
     :ivar restart_count: of the container so far.
     """
 
@@ -145,6 +149,8 @@ class MonitorRequest(NamedTuple):
     remove: bool = False
     remove_trees: tuple[str, ...] = ()
     events: str = ""
+    event_attributes: tuple[tuple[str, str], ...] = ()
+    event_volumes: tuple[tuple[str, str, str, bool], ...] = ()
     restart_count: int = 0
 
 
@@ -239,5 +245,7 @@ def _settings(request: MonitorRequest) -> dict[str, Any]:
         "remove": request.remove,
         "remove_trees": request.remove_trees,
         "events": request.events,
+        "event_attributes": request.event_attributes,
+        "event_volumes": request.event_volumes,
         "boot_id": pidfd.boot_id(),
     }

@@ -89,11 +89,13 @@ class Removed(NamedTuple):
     untagged: names as users write them (``busybox:latest``, ``busybox@sha256:...``).
     deleted: the image's id and then the chain ids of its layers, top first; then those of nameless parents.
     freed: bytes of the blobs and unpacked files that are gone.
+    id: of the image.
     """
 
     untagged: tuple[str, ...]
     deleted: tuple[Digest, ...]
     freed: int
+    id: str = ""
 
 
 class Store(Protocol):

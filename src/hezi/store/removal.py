@@ -137,7 +137,7 @@ class Plan:
             one.drop_manifests()
         self.layers += one.layers
         self.blobs += one.blobs
-        return Removed(tuple(one.untagged), tuple(one.deleted), one.freed)
+        return Removed(tuple(one.untagged), tuple(one.deleted), one.freed, one.id)
 
 
 class _One:
@@ -155,6 +155,11 @@ class _One:
         self.blobs: list[str] = []
         self.deletes = False
         self.freed = 0
+
+    @property
+    def id(self) -> str:
+        """The image's."""
+        return str(self._image.id)
 
     def by_name(self, name: Reference, text: str, *, force: bool) -> None:
         image, connection = self._image, self._connection

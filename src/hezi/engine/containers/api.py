@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from hezi.db.connection import Database
     from hezi.engine.containers.model import ContainerSummary, Pruned
+    from hezi.engine.containers.stats import Stats
+    from hezi.engine.containers.top import Table
+    from hezi.engine.containers.why import Why
     from hezi.engine.logread import LogLine
     from hezi.engine.paths import Paths
     from hezi.engine.request import RunRequest
@@ -195,6 +198,49 @@ class Container:
             code = joined.wait(timeout=timeout)
         return ExecResult(code, b"".join(out), b"".join(err))
 
+    def update(self, **changes: object) -> tuple[str, ...]:
+        """Change limits and the restart policy, of one that runs at once.
+
+        :param changes: ``memory=64 << 20``, ``memory_swap``, ``memory_reservation``, ``pids_limit``, ``cpus`` (in
+            billionths), ``cpu_shares``, ``cpuset_cpus``, ``blkio_weight``, ``restart="always"``, ... with names and
+            values of :class:`hezi.engine.request.RunRequest`.
+        :return: warnings about what this host cannot do.
+        :raises hezi.Error: a value is wrong, does not go with what it has, or the kernel refuses it.
+        """
+        from hezi.engine.containers import update
+        from hezi.errors import INVALID, Error
+
+        unknown = sorted(changes.keys() - set(update.FIELDS))
+        if unknown:
+            raise Error(INVALID, f"cannot be updated: {', '.join(unknown)}")
+        with opened(self._paths) as database:
+            return update.update(self._paths, database, self.id, changes)
+
+    def top(self, arguments: Sequence[str] = ()) -> Table:
+        """List its processes, as the host's ps shows them.
+
+        :param arguments: options of ps; ``-ef`` by default.
+        :raises hezi.Error: it does not run (``conflict``), or ps refuses the options (``invalid``).
+        """
+        from hezi.engine.containers import top
+
+        with opened(self._paths) as database:
+            return top.top(self._paths, database, self.id, arguments)
+
+    def stats(self, *, interval: float = 0.5) -> Stats:
+        """Return what it uses now; all zeros when it does not run.
+
+        :param interval: seconds over which the processor time is looked at.
+        """
+        return Containers(self._paths).stats([self.id], interval=interval)[0]
+
+    def why(self) -> Why:
+        """Say how it came to be as it is: how it ended and who ended it, with the evidence."""
+        from hezi.engine.containers import why
+
+        with opened(self._paths) as database:
+            return why.why(self._paths, database, self.id)
+
     def rename(self, name: str) -> None:
         """Give it another name.
 
@@ -203,7 +249,7 @@ class Container:
         from hezi.engine.containers import create
 
         with opened(self._paths) as database:
-            create.rename(database, self.id, name)
+            create.rename(self._paths, database, self.id, name)
 
     def remove(self, *, force: bool = False, volumes: bool = False) -> None:
         """Remove it with all it has written.
@@ -397,6 +443,24 @@ class Containers:
         with opened(self._paths) as database:
             return listing.summaries(self._paths, database, all_states=all, texts=filters, limit=limit, sizes=sizes)
 
+    def stats(
+        self,
+        names: Sequence[str] = (),
+        *,
+        all: bool = False,  # noqa: A002 - docker's word for it
+        interval: float = 0.5,
+    ) -> tuple[Stats, ...]:
+        """Return what containers use now: those named, or those that run.
+
+        :param all: those that do not run too, with zeros.
+        :param interval: seconds over which the processor time is looked at.
+        :raises hezi.Error: there is no such container.
+        """
+        from hezi.engine.containers import stats
+
+        with opened(self._paths) as database:
+            return stats.once(self._paths, database, names, all_states=all, interval=interval)
+
     def rename(self, old: str, new: str) -> None:
         """Give a container, found as by :meth:`get`, another name.
 
@@ -405,7 +469,7 @@ class Containers:
         from hezi.engine.containers import create
 
         with opened(self._paths) as database:
-            create.rename(database, old, new)
+            create.rename(self._paths, database, old, new)
 
     def prune(self, *, filters: Sequence[str] = (), notice: NoticeCallback | None = None) -> Pruned:
         """Remove all that do not run.

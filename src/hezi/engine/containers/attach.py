@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hezi import errors
-from hezi.engine import find_container, freeze, held, record, run
+from hezi.engine import container_events, find_container, freeze, held, record, run
 from hezi.engine.containers import lifecycle
 from hezi.runtime import protocol
 
@@ -42,6 +42,7 @@ def attach(
     except BaseException:
         client.close()
         raise
+    container_events.tell(paths, row, "attach")
     shown = request._replace(interactive=reads)
     return run.attached(paths, row.id, said["pid"], client, shown, io), shown
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 
 from hezi import errors
 from hezi.db import containers
-from hezi.engine import accounts, find_container, making, record, recover, rights, runspec, sources
+from hezi.engine import accounts, container_events, find_container, making, record, recover, rights, runspec, sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _rehearse(case: Case) -> None:
     runspec.build(case.request, case.config.config, account, case.host, case.draft, place)
 
 
-def rename(database: Database, old: str, new: str) -> None:
+def rename(paths: Paths, database: Database, old: str, new: str) -> None:
     """See :meth:`hezi.engine.containers.api.Container.rename`."""
     if not old.strip() or not new.strip():
         raise errors.Error(errors.INVALID, "Neither old nor new names may be empty")
@@ -61,3 +61,4 @@ def rename(database: Database, old: str, new: str) -> None:
         record.check_name(new)
         record.refuse_taken(connection, new)
         containers.rename(connection, row.id, new)
+    container_events.tell(paths, row._replace(name=new), "rename", oldName=f"/{row.name}")

@@ -7,7 +7,19 @@ from contextlib import ExitStack, suppress
 from hezi import errors
 from hezi._util.record import NamedTuple
 from hezi.db import containers
-from hezi.engine import find_container, freeze, held, holding, image_of, prepare, record, recover, rights, starting
+from hezi.engine import (
+    container_events,
+    find_container,
+    freeze,
+    held,
+    holding,
+    image_of,
+    prepare,
+    record,
+    recover,
+    rights,
+    starting,
+)
 from hezi.runtime import attach, protocol
 
 TYPE_CHECKING = False
@@ -149,6 +161,7 @@ def stop(paths: Paths, database: Database, name: str, *, timeout: float | None =
         with client, suppress(attach.Gone):
             client.stop(signal, timeout)
             client.wait_gone()
+        container_events.tell(paths, row, "stop")
     settle(paths, database, row.id)
 
 
@@ -265,6 +278,7 @@ def restart(
         started = start(paths, row.id, callbacks)
     if started.monitored is not None:
         started.monitored.client.close()
+    container_events.tell(paths, row, "restart")
 
 
 class _kept:

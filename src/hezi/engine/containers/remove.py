@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from hezi import errors
 from hezi.db import containers
-from hezi.engine import find_container, held, holding, record, recover
+from hezi.engine import container_events, events, find_container, held, holding, record, recover
 from hezi.engine.containers import disk, filters
 from hezi.engine.containers.model import Pruned
 from hezi.runtime import attach
@@ -82,6 +82,7 @@ def _remove(paths: Paths, database: Database, row: ContainerRow, *, volumes: boo
         doing = "cannot remove the container's cgroup"
         raise errors.from_os_error(doing, error) from error
     one.remove(volumes=volumes or one.details.remove)
+    container_events.tell(paths, row, "destroy")
 
 
 def prune(paths: Paths, database: Database, texts: Iterable[str], tell: Callable[[str], None]) -> Pruned:
@@ -106,6 +107,7 @@ def prune(paths: Paths, database: Database, texts: Iterable[str], tell: Callable
             continue
         deleted.append(row.id)
         space += size
+    events.tell(paths, events.CONTAINER, "prune", "", {"reclaimed": space})
     return Pruned(tuple(deleted), space)
 
 

@@ -13,7 +13,7 @@ from hezi._util.record import NamedTuple
 from hezi.db import images as tables
 from hezi.engine.images import filters as rules
 from hezi.engine.images.opening import opened
-from hezi.engine.images.remove import as_result
+from hezi.engine.images.remove import as_result, tell
 from hezi.engine.results import PrunedImages
 from hezi.store import find
 
@@ -61,7 +61,7 @@ def prune(paths: Paths, request: PruneRequest, *, leftovers_s: float = _DAY_S) -
 
     :param leftovers_s: what broken-off pulls have left goes too when it is older than so many seconds.
     """
-    from hezi.engine import recover
+    from hezi.engine import events, recover
     from hezi.store import gc, removal
 
     for value in (request.unused_for_ns, request.keep_last, request.max_size):
@@ -72,7 +72,12 @@ def prune(paths: Paths, request: PruneRequest, *, leftovers_s: float = _DAY_S) -
         recover.sweep(paths, store.database)
         removal.transact(store, lambda plan: _work(plan, request, done), dry_run=request.dry_run)
         left = 0 if request.dry_run else gc.collect(store, leftovers_s).freed
-    return PrunedImages(tuple(done), sum(one.freed for one in done) + left)
+    freed = sum(one.freed for one in done) + left
+    if not request.dry_run:
+        for one in done:
+            tell(paths, one)
+        events.tell(paths, events.IMAGE, "prune", "", {"reclaimed": freed})
+    return PrunedImages(tuple(done), freed)
 
 
 def _work(plan: Plan, request: PruneRequest, done: list[RemovedImages]) -> None:

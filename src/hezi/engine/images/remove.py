@@ -35,12 +35,24 @@ def remove(paths: Paths, name: str, *, force: bool, parents: bool = True, platfo
             parents=parents,
             check=lambda image: inspect.check_platform(image, name, platform),
         )
-    return as_result(done)
+    result = as_result(done)
+    tell(paths, result)
+    return result
+
+
+def tell(paths: Paths, done: RemovedImages) -> None:
+    """Record what was removed, as docker does: by the id of the image, whatever names went."""
+    from hezi.engine import events
+
+    for _ in done.untagged:
+        events.tell(paths, events.IMAGE, "untag", done.id, {"name": done.id})
+    if done.deleted:
+        events.tell(paths, events.IMAGE, "delete", done.deleted[0], {"name": done.deleted[0]})
 
 
 def as_result(done: Removed) -> RemovedImages:
     """Return what the store has done as the engine's callers see it."""
-    return RemovedImages(done.untagged, tuple(str(digest) for digest in done.deleted), done.freed)
+    return RemovedImages(done.untagged, tuple(str(digest) for digest in done.deleted), done.freed, done.id)
 
 
 def tag(paths: Paths, source: str, target: str) -> None:
@@ -49,7 +61,12 @@ def tag(paths: Paths, source: str, target: str) -> None:
     if not source:
         _refuse(source, "invalid reference format")
     with opened(paths) as store:
-        store.tag(store.resolve(source), reference)
+        image = store.resolve(source)
+        store.tag(image, reference)
+        labels = store.config(image.id).config.labels
+    from hezi.engine import events
+
+    events.tell(paths, events.IMAGE, "tag", str(image.id), {**dict(labels), "name": reference.familiar})
 
 
 def _target(text: str) -> Reference:

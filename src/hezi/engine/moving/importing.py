@@ -47,6 +47,7 @@ def import_image(
     paths: Paths, source: str | int, options: ImportOptions, progress: ProgressCallback | None = None
 ) -> str:
     """See :meth:`hezi.engine.moving.api.Moving.import_image`."""
+    from hezi.engine import events
     from hezi.store import newlayer
     from hezi.store.images import ImageStore
     from hezi.store.model import NewImage
@@ -70,6 +71,9 @@ def import_image(
         # Neither tag nor digest: the image is stored without a name.
         name = reference or Reference.parse("none")
         done = store.put(NewImage(name, manifest, Digest.of(raw), image, documents.chain_ids(image.diff_ids)))
+        if reference is not None:
+            events.tell(paths, events.IMAGE, "tag", str(done.id), {**dict(config.labels), "name": reference.familiar})
+        events.tell(paths, events.IMAGE, "import", str(done.id), {"name": done.id})
         return str(done.id)
     raise AssertionError  # no context manager above swallows exceptions
 

@@ -48,6 +48,7 @@ def load(
     paths: Paths, source: str | int, *, platform: str | None = None, progress: ProgressCallback | None = None
 ) -> tuple[LoadedImage, ...]:
     """See :meth:`hezi.engine.moving.api.Moving.load`."""
+    from hezi.engine import events
     from hezi.store import paths as places
     from hezi.store.images import ImageStore
 
@@ -61,7 +62,10 @@ def load(
         found = archive.Archive(fd)
         images = saved.read(found, choice)
         report = Report(progress)
-        return tuple(done for image in images for done in _Loading(store, found, image, report).run())
+        done = tuple(done for image in images for done in _Loading(store, found, image, report).run())
+        for image_id in dict.fromkeys(one.image_id for one in done):
+            events.tell(paths, events.IMAGE, "load", image_id, {"name": image_id})
+        return done
     raise AssertionError  # no context manager above swallows exceptions
 
 

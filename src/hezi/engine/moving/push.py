@@ -64,6 +64,7 @@ def _reference(name: str) -> Reference:
 def _push(
     paths: Paths, reference: Reference, platform: str | None, progress: ProgressCallback | None
 ) -> list[PushedImage]:
+    from hezi.engine import events
     from hezi.registry.client import RegistryClient
     from hezi.registry.config import places
     from hezi.store.images import ImageStore
@@ -81,10 +82,11 @@ def _push(
         place = places(reference.domain, reference.path).origin
         client = stack.enter_context(RegistryClient(place.domain))
         client.reach()
-        return [
-            _Pushing(store, client, name, place, image, report).run(one)
-            for (name, image), one in zip(names, found, strict=True)
-        ]
+        done = []
+        for (name, image), one in zip(names, found, strict=True):
+            done.append(_Pushing(store, client, name, place, image, report).run(one))
+            events.tell(paths, events.IMAGE, "push", name.familiar, {"name": name.familiar_name})
+        return done
     raise AssertionError  # no context manager above swallows exceptions
 
 

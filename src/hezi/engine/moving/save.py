@@ -63,6 +63,7 @@ def save(
     uncompressed: bool = False,
 ) -> Iterator[bytes]:
     """See :meth:`hezi.engine.moving.api.Moving.save`."""
+    from hezi.engine import events
     from hezi.store.images import ImageStore
 
     if format not in FORMATS:
@@ -80,6 +81,8 @@ def save(
             found = [(one, plain.unpacked(store, it)) for one, it in found]
         docker = [(one, plain.for_docker(store, it)) for one, it in found] if format == FORMATS[0] else []
         files = _files(store, found, docker)
+        for image_id in dict.fromkeys(str(one.image.id) for one, _ in found):
+            events.tell(paths, events.IMAGE, "save", image_id, {"name": image_id})
         yield from _archive(files)
 
 

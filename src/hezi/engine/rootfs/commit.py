@@ -92,8 +92,22 @@ def commit(paths: Paths, container: str, options: CommitOptions) -> str:
         layer = _layer(store, row, found, upper, chain, lease) if found else None
         frozen.close()
         new = _image(row, old, config, options, layer)
-        return str(_put(store, manifest, new, layer, reference, parent.id).id)
+        image_id = str(_put(store, manifest, new, layer, reference, parent.id).id)
+        _tell(paths, row, image_id, reference, new, options.message)
+        return image_id
     raise AssertionError  # no context manager above swallows exceptions
+
+
+def _tell(
+    paths: Paths, row: ContainerRow, image_id: str, reference: Reference | None, new: ImageConfig, comment: str
+) -> None:
+    from hezi.engine import container_events, events
+
+    known = {"imageID": image_id}
+    if reference is not None:
+        known["imageRef"] = reference.familiar
+        events.tell(paths, events.IMAGE, "tag", image_id, {**dict(new.config.labels), "name": reference.familiar})
+    container_events.tell(paths, row, "commit", comment=comment, **known)
 
 
 def _reference(name: str) -> Reference:

@@ -59,6 +59,7 @@ class Options(NamedTuple):
 
 
 PLAIN = Options()
+_OUT, _IN = "archive-path", "extract-to-dir"
 
 
 def copy_out(paths: Paths, container: str, path: str, destination: str, options: Options = PLAIN) -> Copied:
@@ -67,7 +68,7 @@ def copy_out(paths: Paths, container: str, path: str, destination: str, options:
     :raises errors.Error: docker's words where it has some.
     """
     with ExitStack() as stack:
-        inside = _container_side(paths, container, stack)
+        inside = _container_side(paths, container, stack, _OUT)
         _check_output(destination)
         source = _source(inside, path, options, stack)
         outside = _host_side(stack)
@@ -81,7 +82,7 @@ def copy_out(paths: Paths, container: str, path: str, destination: str, options:
 def archive_out(paths: Paths, container: str, path: str, options: Options = PLAIN) -> Iterator[bytes | memoryview]:
     """Yield the tar archive of a file or tree of a container, as ``cp CONTAINER:PATH -`` writes it."""
     with ExitStack() as stack:
-        inside = _container_side(paths, container, stack)
+        inside = _container_side(paths, container, stack, _OUT)
         source = _source(inside, path, options, stack)
         name = b"." if sides.contents_meant(path) else os.path.basename(sides.bare(source.path)) or b"."
         yield from tarwrite.stream(TreeSource(source.probe, name), whole_seconds=True)
@@ -93,7 +94,7 @@ def copy_in(paths: Paths, source_path: str, container: str, path: str, options: 
     :raises errors.Error: docker's words where it has some.
     """
     with ExitStack() as stack:
-        inside = _container_side(paths, container, stack)
+        inside = _container_side(paths, container, stack, _IN)
         source = _source(_host_side(stack), source_path, options, stack)
         place, name = _place(source, source_path, inside, path, None if options.archive else (0, 0), stack)
         place.take(TreeSource(source.probe, name))
@@ -110,7 +111,7 @@ def archive_in(paths: Paths, chunks: Iterable[bytes], container: str, path: str,
     from hezi.image.tarlayer import TarReader
 
     with ExitStack() as stack:
-        inside = _container_side(paths, container, stack)
+        inside = _container_side(paths, container, stack, _IN)
         try:
             node = sides.follow(inside, sides.absolute(path, inside=True))
         except OSError as error:
@@ -132,8 +133,9 @@ def archive_in(paths: Paths, chunks: Iterable[bytes], container: str, path: str,
     raise AssertionError  # no context manager above swallows exceptions
 
 
-def _container_side(paths: Paths, container: str, stack: ExitStack) -> Side:
-    from hezi.engine import rights
+def _container_side(paths: Paths, container: str, stack: ExitStack, action: str) -> Side:
+    """Open a container's root, and record that it is done (docker's words for copying out and in)."""
+    from hezi.engine import container_events, rights
     from hezi.store.images import ImageStore
 
     rights.check()
@@ -141,6 +143,7 @@ def _container_side(paths: Paths, container: str, stack: ExitStack) -> Side:
     store = stack.enter_context(ImageStore(paths.root))
     row = target.find(store, container)
     root = target.container_root(paths, store, row, stack)
+    container_events.tell(paths, row, action)
     return Side(root, f"{container}:", inside=True)
 
 

@@ -25,7 +25,7 @@ def export(paths: Paths, container: str) -> Iterator[bytes | memoryview]:
 
     :raises errors.Error: there is no such container, or it cannot be mounted.
     """
-    from hezi.engine import rights
+    from hezi.engine import container_events, rights
     from hezi.store.images import ImageStore
 
     rights.check()
@@ -37,4 +37,5 @@ def export(paths: Paths, container: str) -> Iterator[bytes | memoryview]:
         if root is None:
             raise AssertionError
         stack.callback(os.close, root)
+        container_events.tell(paths, row, "export")
         yield from tarwrite.stream(TreeSource(root, b""), whole_seconds=True)

@@ -42,6 +42,11 @@ BUILT = {
     "wait": ("wait", "Commands", "Wait until containers end, and print their exit codes"),
     "attach": ("attach", "Commands", "Attach this terminal to a container that runs"),
     "exec": ("exec", "Commands", "Run a program in a container that runs"),
+    "update": ("update", "Commands", "Change limits and the restart policy of containers"),
+    "top": ("top", "Commands", "List the processes of a container"),
+    "stats": ("stats", "Commands", "Show what containers use"),
+    "why": ("why", "Commands", "Say why a container ended, or how it is"),
+    "events": ("events", "Commands", "Show what happens, and what has happened"),
     "completion": ("completion", "Commands", "Print the completion script for a shell"),
     "help": ("help", "Commands", "Show help for a command"),
     "container run": ("run", "", "Run a program in a new container"),
@@ -65,6 +70,10 @@ BUILT = {
     "container unpause": ("unpause", "", "Let the processes of paused containers go on"),
     "container wait": ("wait", "", "Wait until containers end, and print their exit codes"),
     "container attach": ("attach", "", "Attach this terminal to a container that runs"),
+    "container update": ("update", "", "Change limits and the restart policy of containers"),
+    "container top": ("top", "", "List the processes of a container"),
+    "container stats": ("stats", "", "Show what containers use"),
+    "container why": ("why", "", "Say why a container ended, or how it is"),
     "container exec": ("exec", "", "Run a program in a container that runs"),
     "image pull": ("pull", "", "Get an image from a registry"),
     "image ls": ("images", "", "List images"),
@@ -116,6 +125,8 @@ BUILT = {
     "ns run": ("ns_run", "", "Run a program in new namespaces"),
     "ns show": ("ns_show", "", "Show the faces of a container or process"),
     "ns tree": ("ns_tree", "", "Draw the hierarchies of PID and user namespaces"),
+    "system events": ("events", "", "Show what happens, and what has happened"),
+    "system start": ("system_start", "", "Start the containers whose restart policy wants it, after a boot"),
     "system check": ("system_check", "", "Verify every blob, layer and row of the store, and repair it"),
     "system df": ("system_df", "", "Show what images, containers and volumes take on the disk"),
     "system prune": ("system_prune", "", "Remove all that nobody needs"),
@@ -172,11 +183,6 @@ NO_TRUST = "hezi does no Notary signing; images are verified by digest"
 
 # reason -> {group: names}; the group "" holds the names without one
 PLANNED = {
-    CONTAINERS: {
-        "": "events stats top update",
-        "container": "stats top update",
-        "system": "events",
-    },
     IMAGES: {
         "manifest": "annotate create push rm",
     },

@@ -153,6 +153,15 @@ class ContainerCgroup:
 
             self.warnings += limits.apply(self._carrying, resources)
 
+    def carrying(self, controller: str) -> Group | None:
+        """The group in the hierarchy that has a controller, None without one; it stays this object's."""
+        return self._carrying(controller)
+
+    @property
+    def v2(self) -> Group | None:
+        """The group in the v2 hierarchy, which counts processor time whatever controllers it has; None without one."""
+        return self._v2()
+
     def pids(self) -> list[int]:
         """List the processes in the container's groups and below, sorted."""
         return sorted(set(self._any().pids()))
