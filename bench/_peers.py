@@ -60,6 +60,7 @@ class Hezi:
         self.environment = {
             **ENVIRONMENT,
             "HEZI_ROOT": str(self.directory / "root"),
+            "HEZI_NETWORK": "none",
             "HEZI_RUNROOT": str(self.directory / "run"),
         }
         if not script.exists():

@@ -71,6 +71,7 @@ def show(directory: Path, *args: str) -> None:
     environment = {
         **os.environ,
         "HEZI_ROOT": str(directory / "root"),
+        "HEZI_NETWORK": "none",
         "HEZI_RUNROOT": str(directory / "run"),
         "PYTHONPATH": str(REPOSITORY / "src"),
     }

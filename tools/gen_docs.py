@@ -69,7 +69,8 @@ def overview_page() -> str:
     )
     parts.append(".SH OPTIONS\n" + _options(GLOBAL_OPTIONS))
     parts.append(
-        ".SH ENVIRONMENT\n.TP\n.B HEZI_ROOT\nWhere images and containers are kept.\n.TP\n.B HEZI_RUNROOT\n"
+        ".SH ENVIRONMENT\n.TP\n.B HEZI_ROOT\nWhere images and containers are kept.\n.TP\n.B HEZI_NETWORK\n"
+        "Network of containers that are given none: bridge, unless this says otherwise.\n.TP\n.B HEZI_RUNROOT\n"
         "What need not outlive a boot.\n.TP\n.B DOCKER_CONFIG\nDirectory of config.json with registry credentials."
     )
     parts.append(

@@ -113,7 +113,7 @@ class Session:
         self._hexes = known.hexes()
         self._registry = engines.server
         self._docker = engines.docker
-        root = {"HEZI_ROOT": str(directory / "root"), "HEZI_RUNROOT": str(directory / "run")}
+        root = {"HEZI_ROOT": str(directory / "root"), "HEZI_NETWORK": "none", "HEZI_RUNROOT": str(directory / "run")}
         self._hezi = engines.hezi._replace(env={**engines.hezi.env, **root})
         self._running: list[subprocess.Popen[bytes]] = []
         empty(engines.docker)

@@ -89,6 +89,7 @@ def running(directory: Path) -> Iterator[Engines]:
         ours = {
             **env,
             "HEZI_ROOT": str(directory / "root"),
+            "HEZI_NETWORK": "none",
             "HEZI_RUNROOT": str(directory / "run"),
             "PYTHONPATH": str(_SOURCE),
         }

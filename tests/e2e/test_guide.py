@@ -11,16 +11,37 @@ import pytest
 
 from tests.support import console
 from tests.support.harness import REPOSITORY, Hezi
+from tests.support.networks import own_network
 
 GUIDES = sorted(path for path in (REPOSITORY / "docs" / "guide").glob("*.md") if path.name != "README.md")
+# Pages whose commands change the network: in one of their own.
+OWN_NETWORK = {"network"}
 WITH_COMMANDS = [path for path in GUIDES if console.commands(path)]
 PROGRAMS = [(path, line) for path in GUIDES for line, _ in console.programs(path)]
 
 
-@pytest.mark.needs("root", "overlay", "docker-registry", "skopeo", "busybox")
+@pytest.fixture
+def own_network_fixture(hezi_env: Hezi):
+    with own_network():
+        yield
+
+
+@pytest.mark.needs("root", "overlay", "docker-registry", "skopeo", "busybox", "ip", "nft")
 @pytest.mark.parametrize("guide", WITH_COMMANDS, ids=lambda path: path.stem)
-def test_commands(guide: Path, hezi_env: Hezi, busybox_image: str, tmp_path: Path, leftovers_guard: None):
+def test_commands(
+    guide: Path,
+    hezi_env: Hezi,
+    busybox_image: str,
+    tmp_path: Path,
+    leftovers_guard: None,
+    request: pytest.FixtureRequest,
+):
     environment = {**hezi_env.env, "REGISTRY": busybox_image.rpartition("/")[0]}
+    if guide.stem in OWN_NETWORK:
+        # The registry is not there: the image is, before.
+        hezi_env.run("pull", "-q", busybox_image, check=True)
+        environment["HEZI_NETWORK"] = ""
+        request.getfixturevalue("own_network_fixture")
     # `hezi` and `python` of the guide are those of the tests.
     python = shlex.quote(sys.executable)
     functions = f'hezi() {{ {python} -m hezi "$@"; }}\npython() {{ {python} "$@"; }}\n'

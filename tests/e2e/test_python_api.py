@@ -69,7 +69,7 @@ def test_errors_have_kinds(engine: Any, busybox_image: str) -> None:
         (["/etc/passwd"], {}, "not-executable"),
         (["true"], {"user": "nobody2"}, "invalid"),
         (["true"], {"no_such_option": 1}, "invalid"),
-        (["true"], {"network": "mine"}, "unsupported"),
+        (["true"], {"network": "mine"}, "not-found"),
         ("true", {}, "invalid"),
     ]:
         with pytest.raises(hezi.Error) as caught:

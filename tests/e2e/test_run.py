@@ -243,9 +243,3 @@ def test_plan_starts_nothing(hezi_env: Hezi, busybox_image: str) -> None:
     assert not (hezi_env.root / "volumes").exists()
     assert not Path("/no/such").exists()
     assert not list((hezi_env.root / "containers").iterdir())
-
-
-def test_default_network_is_said_once(hezi_env: Hezi, busybox_image: str) -> None:
-    done = hezi_env.run("run", "--rm", busybox_image, "sh", "-c", "ls /sys/class/net; cat /sys/class/net/lo/operstate")
-    assert done.stderr.count("--network none") == 1
-    assert "lo" in done.stdout.split()

@@ -55,7 +55,7 @@ BAD: list[tuple[tuple[str, ...], str]] = [
     (("--uts", "host", "-h", "x"), "conflicting options: hostname and the UTS mode"),
     (("--userns", "private"), "invalid USER mode"),
     (("--cgroupns", "bogus"), "invalid CGROUP mode"),
-    (("--network", "mine"), "later release"),
+    (("--network", "mine"), "network mine not found"),
     (("-w", "relative"), "needs to be an absolute path"),
     (("--stop-signal", "BOGUS"), "invalid signal"),
     (("--oom-score-adj", "1001"), "range for oom score adj"),

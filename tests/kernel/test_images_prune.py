@@ -18,6 +18,7 @@ from hezi.store import removal
 from hezi.store.images import ImageStore
 from tests.support import image_store as make
 from tests.support.harness import REPOSITORY
+from tests.support.networks import own_network
 
 pytestmark = pytest.mark.needs("root", "overlay")
 
@@ -211,7 +212,13 @@ def test_a_container_made_of_an_image_is_a_use_of_it(engine: Engine, store: Imag
     assert engine.images.prune(unused_for_s=86400).images == ()
 
 
+@pytest.mark.needs("root", "ip", "nft")
 def test_system_prune(engine: Engine, store: ImageStore) -> None:
+    with own_network():
+        _system_prune(engine, store)
+
+
+def _system_prune(engine: Engine, store: ImageStore) -> None:
     make.add(store, "app:1", b"old")
     found = make.add(store, "app:1", b"new")
     make.add_container(store, found)

@@ -34,6 +34,8 @@ class Hezi:
             **{name: value for name, value in os.environ.items() if not name.startswith("HEZI_")},
             "HEZI_ROOT": str(self.root),
             "HEZI_RUNROOT": str(self.runroot),
+            # The machine's own network stays as it is: tests of networks have one of their own.
+            "HEZI_NETWORK": "none",
             "HOME": str(self.home),
             "PYTHONPATH": str(REPOSITORY / "src"),
             "PYTHONDONTWRITEBYTECODE": "",

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 from hezi.linux.netlink import spaces
 from tests.support.needs import SEARCH_PATH
@@ -21,6 +22,9 @@ def own_network() -> Iterator[int]:
     try:
         with spaces.inside(fd):
             ip("link set lo up")
+            # A new one begins with what the machine's has.
+            for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv6/conf/default/forwarding"):
+                Path(f"/proc/sys/net/{name}").write_text("0")
             yield fd
     finally:
         os.close(fd)

@@ -9,6 +9,9 @@ import pytest
 
 from tests.support import needs
 
+# Containers that this process makes itself leave the machine's network as it is.
+os.environ.setdefault("HEZI_NETWORK", "none")
+
 STRICT = os.environ.get("HEZI_TEST_STRICT", "") not in {"", "0"}
 
 

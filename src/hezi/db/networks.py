@@ -122,6 +122,17 @@ def hold(connection: Connection, container_id: str, holder: tuple[int, int, str]
     )
 
 
+def rename(connection: Connection, container_id: str, name: str) -> None:
+    """Give a container that has a sandbox another name, on all its networks too."""
+    before = sandbox(connection, container_id)
+    if before is None:
+        return
+    connection.execute("UPDATE sandboxes SET name=? WHERE container_id=?", (name, container_id))
+    for row in endpoints_of(connection, container_id):
+        names = " ".join(name if one == before.name else one for one in row.names.split())
+        connection.execute("UPDATE endpoints SET names=? WHERE id=?", (names, row.id))
+
+
 def delete_sandbox(connection: Connection, container_id: str) -> None:
     """Remove a sandbox with its endpoints and ports."""
     connection.execute("DELETE FROM sandboxes WHERE container_id=?", (container_id,))
@@ -171,6 +182,11 @@ def delete_port(connection: Connection, row: PortRow) -> None:
     connection.execute(
         "DELETE FROM ports WHERE protocol=? AND host_port=? AND host_ip=? AND container_id=?", tuple(row[:4])
     )
+
+
+def delete_ports(connection: Connection, container_id: str) -> None:
+    """Take all published ports of a container back."""
+    connection.execute("DELETE FROM ports WHERE container_id=?", (container_id,))
 
 
 def ports(connection: Connection) -> list[PortRow]:

@@ -6,6 +6,10 @@ import os
 
 from hezi import errors
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 _HOSTS = """127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
 fe00::0\tip6-localnet
@@ -16,14 +20,52 @@ ff02::2\tip6-allrouters
 _MAX = 1 << 20
 
 
-def contents(network: str, hostname: str) -> dict[str, bytes]:
-    """Return name -> content for a network mode (``none``, ``host``)."""
-    hosts = _host_file("/etc/hosts") if network == "host" else _HOSTS.encode()
-    return {
-        "hosts": hosts,
-        "resolv.conf": _host_file("/etc/resolv.conf"),
-        "hostname": f"{hostname}\n".encode(),
-    }
+def hosts(lines: Iterable[tuple[str, str]], *, of_host: bool) -> bytes:
+    """Return /etc/hosts.
+
+    :param lines: (address, names) after the usual ones.
+    :param of_host: begin with the host's own file.
+    """
+    head = _host_file("/etc/hosts") if of_host else _HOSTS.encode()
+    return head + "".join(f"{address}\t{names}\n" for address, names in lines).encode()
+
+
+def resolv_conf(
+    servers: Sequence[str], search: Sequence[str], options: Sequence[str], *, only_reachable: bool = False
+) -> bytes:
+    """Return /etc/resolv.conf: the host's, but for what is given.
+
+    :param only_reachable: leave out servers at the host's loopback, which only the host reaches.
+    """
+    text = _host_file("/etc/resolv.conf")
+    if not (servers or search or options) and (not only_reachable or reachable_servers()):
+        return text
+    words = [line.split() for line in text.decode(errors="replace").splitlines()]
+    theirs = [line[1] for line in words if len(line) > 1 and line[0] == "nameserver"]
+    if only_reachable:
+        theirs = [server for server in theirs if not _is_loopback(server)]
+    lines = []
+    wanted = search or next((line[1:] for line in reversed(words) if line[:1] == ["search"]), ())
+    if wanted and tuple(wanted) != (".",):
+        lines.append(f"search {' '.join(wanted)}")
+    lines += [f"nameserver {server}" for server in servers or theirs]
+    if options:
+        lines.append(f"options {' '.join(options)}")
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def reachable_servers() -> list[str]:
+    """Return the host's servers of names that a network of its own reaches: all of them, or none.
+
+    With one at the loopback among them the others know less than it does.
+    """
+    words = [line.split() for line in _host_file("/etc/resolv.conf").decode(errors="replace").splitlines()]
+    found = [line[1] for line in words if len(line) > 1 and line[0] == "nameserver"]
+    return [] if any(map(_is_loopback, found)) else found
+
+
+def _is_loopback(server: str) -> bool:
+    return server.startswith("127.") or server == "::1"
 
 
 def write(directory: str, files: dict[str, bytes]) -> None:

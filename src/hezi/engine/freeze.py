@@ -10,6 +10,8 @@ import os
 from hezi.engine import parse_env
 from hezi.engine.request import RunRequest
 
+# The network of containers that are given none; without it that is the bridge, as with docker.
+DEFAULT_NETWORK = "HEZI_NETWORK"
 # What only the first call is about.
 _NOT_KEPT = ("image", "pull", "quiet", "platform", "sig_proxy")
 
@@ -19,7 +21,9 @@ def freeze(request: RunRequest) -> RunRequest:
 
     :raises hezi.errors.Error: a file cannot be read, or is wrong.
     """
-    changes: dict[str, tuple[str, ...]] = {}
+    changes: dict[str, object] = {}
+    if not request.network and os.environ.get(DEFAULT_NETWORK):
+        changes["network"] = os.environ[DEFAULT_NETWORK]
     if request.env_file or any("=" not in text for text in request.env):
         host = os.environ
         pairs = [pair for path in request.env_file for pair in parse_env.read_env_file(path, host)]

@@ -8,7 +8,7 @@ from contextlib import suppress
 from hezi import errors
 from hezi._util import ids
 from hezi.db import containers
-from hezi.engine import events, find_image, freeze, modes, mount_points, prepare, record, runspec
+from hezi.engine import events, find_image, freeze, modes, mount_points, networking, prepare, record, runspec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ def choose(paths: Paths, store: ImageStore, request: RunRequest, callbacks: Call
     _check_platform(image, request, callbacks)
     request = _name_by_id(store, resolve(store, freeze.freeze(request)))
     case = prepare.open_case(request, config, ids.new_id(), ids.new_id)
-    if case.draft.modes.notice:
-        callbacks.tell(case.draft.modes.notice)
     return image, case
 
 
@@ -65,7 +63,7 @@ def _name_by_id(store: ImageStore, request: RunRequest) -> RunRequest:
 
     :raises errors.Error: there is none of that name.
     """
-    for name, mode in (("pid", request.pid), ("ipc", request.ipc)):
+    for name, mode in (("pid", request.pid), ("ipc", request.ipc), ("network", request.network)):
         other = modes.container_of(mode or "")
         if other:
             from hezi.engine import find_container
@@ -73,7 +71,10 @@ def _name_by_id(store: ImageStore, request: RunRequest) -> RunRequest:
             with store.database.read() as connection:
                 found = find_container.find(connection, other).id
             known = f"container:{found}"
-            request = request._replace(pid=known) if name == "pid" else request._replace(ipc=known)
+            if name == "network":
+                request = request._replace(network=known)
+            else:
+                request = request._replace(pid=known) if name == "pid" else request._replace(ipc=known)
     return request
 
 
@@ -112,7 +113,7 @@ def _check_life(request: RunRequest) -> None:
 
 def _check_joined(request: RunRequest) -> None:
     """A monitor starts its container again as it did before, and the process to join may be another's by then."""
-    for name, mode in (("pid", request.pid), ("ipc", request.ipc)):
+    for name, mode in (("pid", request.pid), ("ipc", request.ipc), ("network", request.network)):
         if modes.container_of(mode or "") and request.restart not in {None, "", "no"}:
             text = f"--restart is not built for containers with --{name} container:NAME"
             hint = "start it again by `hezi start`, which looks the process up"
@@ -147,6 +148,7 @@ def make_record(paths: Paths, store: ImageStore, image: Image, case: prepare.Cas
         request=freeze.differing(request),
         mounts=mount_points.points(draft.mounts, case.volumes, paths.volumes),
         hostname=draft.hostname,
+        exposed=networking.exposed(request, case.config.config.exposed_ports),
         image_config=not request.remove,
     )
     name = record.check_name(request.name) if request.name else ""

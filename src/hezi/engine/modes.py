@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from hezi import errors
 from hezi._util.record import NamedTuple
+from hezi.engine import networking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hezi.engine.request import RunRequest
-
-NETWORK_NOTICE = "no network given: using --network none until the networks of a later release"
 
 
 class Modes(NamedTuple):
     """``host`` or ``private`` for each namespace; ``none``: a network of lo only, IPC without /dev/shm.
 
     ``pid`` and ``ipc`` may be ``container:NAME`` too.
+
+    :ivar network: ``none``, ``host``, ``bridge`` (a network of hezi's) or ``container`` (another container's).
     """
 
-    network: str = "none"
+    network: str = "bridge"
     pid: str = "private"
     ipc: str = "private"
     uts: str = "private"
     cgroupns: str = "private"
-    notice: str | None = None
 
 
 _ALLOWED = {
@@ -41,12 +41,11 @@ def choose(request: RunRequest) -> Modes:
     """
     chosen = {name: _mode(name, getattr(request, name)) for name in _ALLOWED}
     modes = Modes(
-        network=_network(request.network),
+        network=networking.choose(request),
         pid=chosen["pid"],
         ipc=_ipc(request.ipc),
         uts=chosen["uts"],
         cgroupns=chosen["cgroupns"],
-        notice=NETWORK_NOTICE if not request.network else None,
     )
     if modes.uts == "host":
         for option in ("hostname", "domainname"):
@@ -82,17 +81,11 @@ def _ipc(value: str | None) -> str:
     raise errors.Error(errors.INVALID, f"invalid IPC mode: {value}", hint=hint)
 
 
-def _network(value: str | None) -> str:
-    if not value:
-        return "none"
-    if value in {"none", "host"}:
-        return value
-    hint = "use --network none or --network host"
-    raise errors.Error(errors.UNSUPPORTED, f"--network {value} comes with the networks of a later release", hint=hint)
-
-
 def namespaces(modes: Modes) -> tuple[str, ...]:
-    """Return the types of the new namespaces, as the runtime specification names them."""
+    """Return the types of the new namespaces, as the runtime specification names them.
+
+    A network of hezi's, or another container's, is there before the container is, and is joined.
+    """
     wanted = ["mount"]
     if modes.uts == "private":
         wanted.append("uts")

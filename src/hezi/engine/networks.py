@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from hezi import errors
 from hezi._util import clock
 from hezi.db import networks as rows
+from hezi.engine.guests import place_of
 from hezi.network import catalog, model, sandbox
-from hezi.network.place import Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,6 +153,35 @@ class Networks:
                 catalog.remove(connection, network, _holders(connection, network))
             sandbox.settle(database, self._place)
 
+    def connect(
+        self, network: str, container: str, *, aliases: Sequence[str] = (), ipv4: str = "", ipv6: str = ""
+    ) -> None:
+        """Connect a container to one more network, now if it runs, and from now on.
+
+        :raises hezi.Error: no such container or network, it is connected, an address is taken.
+        """
+        from hezi.engine import changing, parse_network
+
+        asked = parse_network.Asked(
+            network,
+            tuple(map(parse_network.check_alias, aliases)),
+            parse_network.check_address(ipv4, 4),
+            parse_network.check_address(ipv6, 6),
+        )
+        with self._opened() as database:
+            changing.connect(self._paths, database, network, container, asked)
+
+    def disconnect(self, network: str, container: str, *, force: bool = False) -> None:
+        """Disconnect a container from a network, now if it runs, and from now on.
+
+        :param force: a container that is not there is no error.
+        :raises hezi.Error: no such container or network, or it is not connected.
+        """
+        from hezi.engine import changing
+
+        with self._opened() as database:
+            changing.disconnect(self._paths, database, network, container, force=force)
+
     def prune(self, *, filters: Sequence[str] = ()) -> tuple[str, ...]:
         """Remove all networks that no container is on or wants to be on; return their names.
 
@@ -197,11 +226,6 @@ class Networks:
                     catalog.settle(connection, self._place)
             sandbox.sweep(database, self._place)
             yield database
-
-
-def place_of(paths: Paths) -> Place:
-    """Return where the networks of an engine keep their things."""
-    return Place(paths.root, paths.runroot)
 
 
 def wanted_by(connection: Connection, network: Network) -> bool:

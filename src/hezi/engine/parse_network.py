@@ -37,7 +37,7 @@ def parse(text: str) -> Asked:
     if "=" not in text:
         if not text:
             raise errors.Error(errors.INVALID, "no name set for network")
-        return Asked(_MODES.get(text, text))
+        return Asked(_named(text))
     fields: dict[str, str] = {}
     aliases = []
     for part in text.split(","):
@@ -53,14 +53,21 @@ def parse(text: str) -> Asked:
             fields[key] = value
     if not fields.get("name"):
         raise errors.Error(errors.INVALID, "no name set for network")
-    name = fields["name"]
     return Asked(
-        _MODES.get(name, name),
+        _named(fields["name"]),
         tuple(map(check_alias, aliases)),
         check_address(fields.get("ip", ""), 4),
         check_address(fields.get("ip6", ""), 6),
         check_mac(fields.get("mac-address", "")),
     )
+
+
+def _named(text: str) -> str:
+    """Return the name that a word means: one that no network can have is a mistake, and nothing else (class D8)."""
+    plain = text.replace("_", "").replace(".", "").replace("-", "")
+    if not text.isascii() or not text[:1].isalnum() or not plain.isalnum():
+        raise errors.Error(errors.INVALID, f"invalid network name {text}: only [a-zA-Z0-9][a-zA-Z0-9_.-]* are allowed")
+    return _MODES.get(text, text)
 
 
 def check_address(text: str, family: int) -> str:

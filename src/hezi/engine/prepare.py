@@ -48,10 +48,13 @@ def open_case(request: RunRequest, config: ImageConfig, container_id: str, new_n
     return Case(request, config, host, draft, container_id, tuple(new_name() for _ in range(wanted)))
 
 
-def blueprint(case: Case, root_fd: int, paths: Paths, console_size: tuple[int, int] | None) -> Blueprint:
+def blueprint(
+    case: Case, root_fd: int, paths: Paths, console_size: tuple[int, int] | None, *, network: str | None = None
+) -> Blueprint:
     """Return the blueprint, with the user looked up in the image's own files.
 
     :param root_fd: the image's root directory.
+    :param network: path of the network namespace to join.
     :raises errors.Error: there is no such user, a device is missing, ...
     """
     account = accounts.resolve(
@@ -72,6 +75,9 @@ def blueprint(case: Case, root_fd: int, paths: Paths, console_size: tuple[int, i
     )
     nodes = devices.gather(case.draft.devices, privileged=case.request.privileged)
     made = runspec.build(case.request, case.config.config, account, case.host, case.draft, place, nodes)
+    if network is not None:
+        spaces = (*made.spec.linux.namespaces, rt.Namespace("network", network))
+        made = made._replace(spec=made.spec._replace(linux=made.spec.linux._replace(namespaces=spaces)))
     if console_size is None or not case.request.tty:
         return made
     size = rt.ConsoleSize(*console_size)

@@ -54,6 +54,7 @@ class Details(NamedTuple):
     mounts: tuple[Mapping[str, object], ...] = ()
     hostname: str = ""
     error: str = ""  # why the last start failed
+    exposed: tuple[str, ...] = ()  # "80/tcp", by the image, --expose or --publish
     image_config: bool = False  # image.json beside upper: the image itself may go before the container
     layers: tuple[str, ...] = ()  # what its root stands on, where container_layers has those of mounted images too
 
@@ -238,7 +239,7 @@ def decode(config: str) -> Details:
     """Return what :class:`Record` has kept in a row."""
     found = jsondoc.load_object(config.encode(), limit=_MOST_CONFIG, ours=True)
     known: dict[str, Any] = {name: found[name] for name in Details._fields if name in found}
-    for name in ("volumes", "args", "mounts", "layers"):
+    for name in ("exposed", "volumes", "args", "mounts", "layers"):
         known[name] = tuple(known.get(name, ()))
     return Details(**known)
 

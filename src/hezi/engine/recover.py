@@ -17,7 +17,7 @@ from contextlib import suppress
 from hezi import errors
 from hezi._util import clock
 from hezi.db import containers
-from hezi.engine import held, record
+from hezi.engine import held, networking, record
 from hezi.linux import pidfd
 
 TYPE_CHECKING = False
@@ -97,6 +97,7 @@ def _adopt(database: Database, row: ContainerRow, said: dict[str, Any]) -> bool:
         if not containers.claim(connection, row, monitor):
             return False
         containers.started(connection, row.id, monitor, said["started_ns"])
+    networking.hold(database, row.id, monitor)
     return True
 
 
@@ -110,6 +111,7 @@ def _put_right(paths: Paths, database: Database, row: ContainerRow, one: record.
     :raises OSError, errors.Error: it cannot be done now.
     """
     remove_cgroup(one.details.cgroup)
+    networking.detach(paths, database, row.id)
     last = held.last_state(paths, row.id)
     found = held.end(paths, row)
     earlier = row.started_ns - 1 if row.state == containers.RUNNING else row.started_ns

@@ -94,8 +94,22 @@ class RunRequest(NamedTuple):
     device_read_iops: tuple[str, ...] = ()  # /dev/sda:1000
     device_write_iops: tuple[str, ...] = ()
     device_cgroup_rule: tuple[str, ...] = ()  # c 1:3 rwm
+    # the network
+    networks: tuple[str, ...] = ()  # those after the first --network
+    network_alias: tuple[str, ...] = ()
+    ip: str | None = None
+    ip6: str | None = None
+    mac_address: str | None = None
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_option: tuple[str, ...] = ()
+    add_host: tuple[str, ...] = ()  # NAME:IP
+    link: tuple[str, ...] = ()  # CONTAINER[:ALIAS]
+    publish: tuple[str, ...] = ()  # [[IP:]HOST:]CONTAINER[/PROTOCOL]
+    publish_all: bool = False
+    expose: tuple[str, ...] = ()  # PORT[/PROTOCOL]
     # namespaces; None is the default of each
-    network: str | None = None
+    network: str | None = None  # none, host, container:NAME, or what parse_network reads
     pid: str | None = None
     ipc: str | None = None
     uts: str | None = None

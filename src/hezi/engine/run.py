@@ -15,7 +15,18 @@ from contextlib import ExitStack
 
 from hezi import errors
 from hezi._util import ids
-from hezi.engine import find_image, freeze, making, parse_limits, prepare, recover, rights, session, starting
+from hezi.engine import (
+    find_image,
+    freeze,
+    making,
+    networking,
+    parse_limits,
+    prepare,
+    recover,
+    rights,
+    session,
+    starting,
+)
 from hezi.runtime import protocol
 
 TYPE_CHECKING = False
@@ -230,5 +241,6 @@ def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[
         case = prepare.open_case(request, store.config(image.id), ids.new_id(), ids.new_id)
         root_fd = store.driver.mount(Rootfs(store.chain_ids(image.id), readonly=True))
         stack.callback(os.close, root_fd)
-        made = prepare.blueprint(case, root_fd, paths, None)
+        network = networking.planned_path(paths, store.database, case.id, case.request)
+        made = prepare.blueprint(case, root_fd, paths, None, network=network)
         return prepare.plan(made, case, paths, prepare.layout_of_host(), None).lines()

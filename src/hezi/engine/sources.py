@@ -9,6 +9,8 @@ from hezi.engine import parse_volume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hezi.engine.paths import Paths
     from hezi.engine.prepare import Case
     from hezi.engine.record import Record
@@ -17,16 +19,17 @@ if TYPE_CHECKING:
     from hezi.volume.local import Volume
 
 
-def prepare(paths: Paths, container: Record, made: Blueprint, root_fd: int) -> None:
+def prepare(paths: Paths, container: Record, made: Blueprint, root_fd: int, network_files: Mapping[str, bytes]) -> None:
     """Make and check everything that the mounts of a container need.
 
     :param root_fd: the container's root, for what new volumes are filled with.
+    :param network_files: contents of hosts and resolv.conf.
     :raises errors.Error: a source is missing or cannot be made, the disk is full, ...
     """
     from hezi.engine import files
 
     hostname = made.draft.hostname
-    files.write(container.directory, files.contents(made.draft.modes.network, hostname))
+    files.write(container.directory, {**network_files, "hostname": f"{hostname}\n".encode()})
     mounts = made.mounts
     for source in mounts.must_exist:
         if not os.path.lexists(source):

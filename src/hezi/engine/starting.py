@@ -15,7 +15,7 @@ from contextlib import ExitStack, suppress
 
 from hezi import errors
 from hezi._util.record import NamedTuple
-from hezi.engine import held, prepare, runspec, sources
+from hezi.engine import guests, held, networking, prepare, runspec, sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,9 +75,10 @@ def start(one: Launch, stage: Stage1) -> Monitored:
     with ExitStack() as stack:
         cgroup = _make_cgroup(one.case, layout, stack)
         root_fd = _mount(one, stack)
-        made = prepare.blueprint(one.case, root_fd, one.paths, one.console_size)
+        joined = _network(one, stack)
+        made = prepare.blueprint(one.case, root_fd, one.paths, one.console_size, network=joined.path)
         _apply_limits(cgroup, made, one.callbacks)
-        sources.prepare(one.paths, one.container, made, root_fd)
+        sources.prepare(one.paths, one.container, made, root_fd, joined.files)
         plan = prepare.plan(made, one.case, one.paths, layout, cgroup.paths)
         if one.prepared is not None:
             one.prepared()
@@ -92,9 +93,21 @@ def start(one: Launch, stage: Stage1) -> Monitored:
     return monitored
 
 
+def _network(one: Launch, stack: ExitStack) -> guests.Joined:
+    """Make or find the container's network; undone when the start fails."""
+    case, database = one.case, one.store.database
+    guest = guests.Guest(
+        one.container.id, one.container.name, case.draft.hostname, case.request, tuple(case.config.config.exposed_ports)
+    )
+    joined = networking.attach(one.paths, database, guest, one.callbacks.tell)
+    stack.callback(networking.detach, one.paths, database, one.container.id)
+    return joined
+
+
 def _write_down(one: Launch, monitored: Monitored) -> None:
     monitor = (monitored.monitor_pid, monitored.monitor_start_time, held.boot())
     try:
+        networking.hold(one.store.database, one.container.id, monitor)
         one.container.started(monitor, monitored.started_ns)
     except BaseException:
         # A container that no list shows is worse than none.

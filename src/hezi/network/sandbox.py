@@ -27,7 +27,7 @@ from hezi.network import bridge, catalog, firewall, ipam, kernel, macvlan, model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from sqlite3 import Connection
 
     from hezi.db.connection import Database
@@ -66,10 +66,13 @@ def attach(
     sandbox: rows.SandboxRow,
     wishes: Sequence[Wish],
     publish: Sequence[Publish] = (),
+    *,
+    resolve: bool = False,
 ) -> Attached:
     """Make the network of a container.
 
     :param sandbox: of the container, and the process that holds it.
+    :param resolve: have questions for names answered inside, even where containers have none.
     :raises errors.Error: no such network, an address or a port in use, no nft ...; nothing is left then.
     """
     sweep(database, place)
@@ -78,7 +81,13 @@ def attach(
     done = False
     try:
         attached = _attach(database, place, sandbox, wishes, publish)
+        if resolve or any(network.named for network, _ in attached.endpoints):
+            _name(database, place, sandbox.container_id, wishes)
         done = True
+    except BaseException:
+        with suppress(errors.Error, OSError):
+            _detach(database, place, sandbox.container_id)
+        raise
     finally:
         lock.release(remove=not done)
     return attached
@@ -110,14 +119,9 @@ def _attach(
                 os.close(fd)
         if any(network.driver == model.BRIDGE for network in networks):
             settle(database, place)
-        _name(database, place, networks, wishes, sandbox.container_id)
-    except BaseException as error:
-        with suppress(errors.Error, OSError):
-            _detach(database, place, sandbox.container_id)
-        if isinstance(error, OSError):
-            doing = "cannot make the container's network"
-            raise errors.from_os_error(doing, error) from error
-        raise
+    except OSError as error:
+        doing = "cannot make the container's network"
+        raise errors.from_os_error(doing, error) from error
     return Attached(place.namespace(sandbox.container_id), made, tuple(taken))
 
 
@@ -155,14 +159,11 @@ def _endpoint(
     return row
 
 
-def _name(
-    database: Database, place: Place, networks: Sequence[Network], wishes: Sequence[Wish], container_id: str
-) -> None:
-    """Have the names of its networks answered in a container, if they have names."""
-    if any(network.named for network in networks):
-        from hezi.network.dns import client
+def _name(database: Database, place: Place, container_id: str, wishes: Sequence[Wish]) -> None:
+    """Have questions for names answered in a container."""
+    from hezi.network.dns import client
 
-        client.serve(database, place, container_id, wishes[0].servers)
+    client.serve(database, place, container_id, wishes[0].servers)
 
 
 def _families(made: Sequence[tuple[Network, rows.EndpointRow]]) -> list[int]:
@@ -236,16 +237,16 @@ def _connect(
         macvlan.connect(route, fd, network, endpoint, default=default)
         return
     prepare(database, place, route, network)
+    if not network.internal and kernel.forward(ipv6=network.ipv6):
+        settle(database, place, closed=True)
     bridge.connect(route, fd, network, endpoint, default=default)
 
 
 def prepare(database: Database, place: Place, route: Route, network: Network) -> None:
-    """Have the bridge of a network there, and the host pass its packets on, if it is to."""
+    """Have the bridge of a network there; who is on it is plugged in when it had to be made."""
     with database.read() as connection:
         others = rows.endpoints_on(connection, network.id)
     bridge.ensure(route, network, others)
-    if not network.internal and kernel.forward(ipv6=network.ipv6):
-        settle(database, place, closed=True)
 
 
 def settle(database: Database, place: Place, *, closed: bool = False) -> None:
@@ -320,6 +321,16 @@ def _detach(database: Database, place: Place, container_id: str, only: rows.Sand
         known = {endpoint.id: catalog.find(connection, endpoint.network_id) for endpoint in endpoints}
     if sandbox is None or only not in {None, sandbox}:
         return False
+    if published:
+        with database.write() as connection:
+            rows.delete_ports(connection, container_id)
+    if any(network.driver == model.BRIDGE for network in known.values()):
+        # While the row still tells of it: an address is not given to the next one with the ports of the last.
+        try:
+            settle(database, place)
+        except errors.Error as error:
+            if error.kind != errors.UNSUPPORTED:  # without nft there are no rules
+                raise
     try:
         with Route() as route:
             for endpoint in endpoints:
@@ -331,14 +342,12 @@ def _detach(database: Database, place: Place, container_id: str, only: rows.Sand
     except OSError as error:
         doing = "cannot take the container's network apart"
         raise errors.from_os_error(doing, error) from error
-    with database.write() as connection:
-        rows.delete_sandbox(connection, container_id)
-    if published:
-        settle(database, place)
-    if any(network.named for network in known.values()):
+    if os.path.exists(f"{place.runroot}/dns.sock"):
         from hezi.network.dns import client
 
         client.leave(place, container_id)
+    with database.write() as connection:
+        rows.delete_sandbox(connection, container_id)
     return True
 
 
@@ -381,8 +390,8 @@ def connect(database: Database, place: Place, container_id: str, wish: Wish) -> 
                 default = default_of(made) is None and not network.internal
                 _connect(database, place, route, fd, (network, endpoint), default=default)
             settle(database, place)
-            if not any(other.named for other, _ in made):
-                _name(database, place, [network], [wish], container_id)
+            if network.named and not any(other.named for other, _ in made):
+                _name(database, place, container_id, [wish])
         except BaseException as error:
             with suppress(errors.Error, OSError):
                 _disconnect(database, place, container_id, network.id)
@@ -478,6 +487,7 @@ def sweep(database: Database, place: Place) -> int:
     """Take the networks of containers apart whose holder is gone; return how many those were."""
     with database.read() as connection:
         known = rows.sandboxes(connection)
+    _sweep_strays(place, {one.container_id for one in known})
     if not known:
         return 0
     boot = pidfd.boot_id()
@@ -492,6 +502,23 @@ def sweep(database: Database, place: Place) -> int:
         finally:
             lock.release(remove=True)
     return count
+
+
+def _sweep_strays(place: Place, known: Collection[str]) -> None:
+    """Remove files of containers that no row tells of: somebody was killed just before or after it was there."""
+    try:
+        names = os.listdir(place.namespaces)
+    except FileNotFoundError:
+        return
+    for container_id in {name.partition(".")[0] for name in names} - set(known):
+        lock = FileLock(None, f"{place.namespace(container_id)}.lock", blocking=False)
+        # One that is held is of somebody who is about to write the row.
+        if lock.acquire():
+            with suppress(OSError):
+                _unmount(place.namespace(container_id))
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{place.namespace(container_id)}.dns")
+            lock.release(remove=True)
 
 
 def _lives(sandbox: rows.SandboxRow, boot: str) -> bool:

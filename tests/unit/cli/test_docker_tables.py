@@ -20,6 +20,8 @@ SAMPLES = {
     "decimal": "1.5", "ulimit": "nofile=64:128", "map": "net.x=1",
 }  # fmt: skip
 OWN_SAMPLES = {
+    "add-host": "a:192.0.2.1",
+    "dns": "192.0.2.1",
     "blkio-weight-device": "/dev/sda:100",
     "device-cgroup-rule": "c 1:3 rwm",
     **dict.fromkeys(("device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops"), "/dev/sda:7"),
@@ -81,7 +83,7 @@ def test_harmless_values_of_refused_flags_are_accepted():
 
 
 def test_every_working_flag_of_run_reaches_the_request():
-    by_hand = {"attach", "rm", "network", "net", "shm-size", "pull", "plan", "sig-proxy"}
+    by_hand = {"attach", "rm", "network", "net", "shm-size", "pull", "plan", "sig-proxy", "net-alias", "dns-opt"}
     fields = set(RunRequest._fields)
     for option in (one for one in run.VERB.options if one.refusal is None):
         if option.name in by_hand:

@@ -73,6 +73,37 @@ class Container:
         with opened(self._paths) as database:
             return inspect.document(self._paths, database, self.id, sizes=sizes)
 
+    def ports(self) -> list[tuple[str, str]]:
+        """Return its published ports as docker shows them: ``("80/tcp", "0.0.0.0:8080")``.
+
+        :raises hezi.Error: it was removed (``not-found``).
+        """
+        from hezi.db import networks as rows
+        from hezi.engine import network_view
+
+        with opened(self._paths) as database, database.read() as connection:
+            return [(network_view.key(row), network_view.host(row)) for row in rows.ports_of(connection, self.id)]
+
+    def publish(self, *texts: str) -> list[tuple[str, str]]:
+        """Publish ports of it while it runs, as ``-p`` would have; return them as :meth:`ports` does.
+
+        :raises hezi.Error: it does not run, or a port is in use (``conflict``).
+        """
+        from hezi.engine import changing
+
+        with opened(self._paths) as database:
+            return changing.publish(self._paths, database, self.id, texts)
+
+    def unpublish(self, *texts: str) -> list[tuple[str, str]]:
+        """Take published ports back while it runs: ``80``, ``80/udp`` or ``8080:80``; connections that there are go on.
+
+        :raises hezi.Error: one is not published (``not-found``).
+        """
+        from hezi.engine import changing
+
+        with opened(self._paths) as database:
+            return changing.unpublish(self._paths, database, self.id, texts)
+
     def start(self, *, notice: NoticeCallback | None = None) -> None:
         """Start it, with nobody attached; nothing happens when it runs.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 
 from hezi import errors
-from hezi.db import containers
+from hezi.db import containers, networks
 from hezi.engine import accounts, container_events, find_container, making, record, recover, rights, runspec, sources
 
 TYPE_CHECKING = False
@@ -61,4 +61,5 @@ def rename(paths: Paths, database: Database, old: str, new: str) -> None:
         record.check_name(new)
         record.refuse_taken(connection, new)
         containers.rename(connection, row.id, new)
+        networks.rename(connection, row.id, new)
     container_events.tell(paths, row._replace(name=new), "rename", oldName=f"/{row.name}")

@@ -46,6 +46,8 @@ class Subject(NamedTuple):
     labels: Mapping[str, str]
     network: str
     mounts: Sequence[Mapping[str, object]]
+    published: Sequence[tuple[int, str]] = ()  # (port of the host, protocol)
+    exposed: Sequence[str] = ()  # 80/tcp
 
 
 def read(texts: Iterable[str], keys: Sequence[str]) -> dict[str, list[str]]:
@@ -137,7 +139,7 @@ def _volume(subject: Subject, values: list[str]) -> bool:
 
 
 def _network(subject: Subject, values: list[str]) -> bool:
-    return any(value == subject.network for value in values)
+    return bool(set(values) & set(subject.network.split(",")))
 
 
 _TESTS: dict[str, Callable[[Subject, list[str]], bool]] = {
@@ -150,10 +152,23 @@ _TESTS: dict[str, Callable[[Subject, list[str]], bool]] = {
     "volume": _volume,
     "network": _network,
     "is-task": lambda _, values: all(value in _FALSE for value in values),
-    # No container has ports before there are networks.
-    "publish": lambda _subject, _values: False,
-    "expose": lambda _subject, _values: False,
+    "publish": lambda subject, values: any(_in(value, subject.published) for value in values),
+    "expose": lambda subject, values: any(_in(value, map(_port, subject.exposed)) for value in values),
 }
+
+
+def _port(text: str) -> tuple[int, str]:
+    number, _, protocol = text.partition("/")
+    return int(number), protocol
+
+
+def _in(value: str, ports: Iterable[tuple[int, str]]) -> bool:
+    """Whether a port or range of ports, tcp unless it says otherwise, holds one of ``ports``."""
+    numbers, _, protocol = value.partition("/")
+    first, _, last = numbers.partition("-")
+    wanted = range(int(first), int(last or first) + 1)
+    return any(port in wanted and its == (protocol or "tcp") for port, its in ports)
+
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 

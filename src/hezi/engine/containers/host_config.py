@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from hezi import errors
-from hezi.engine import defaults, modes, parse_device, parse_limits, parse_resources
+from hezi.engine import defaults, modes, parse_device, parse_limits, parse_ports, parse_resources
+from hezi.engine.containers import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ def document(request: RunRequest) -> dict[str, Any]:
         "Binds": [text for text in request.volume if ":" in text] or None,
         "ContainerIDFile": request.cidfile or "",
         "LogConfig": _log(request),
-        "NetworkMode": request.network or "none",
-        "PortBindings": {},
+        "NetworkMode": listing.name_of(request.network or "bridge"),
+        "PortBindings": _bindings(request),
         "RestartPolicy": _restart(request),
         "AutoRemove": request.remove,
         "VolumeDriver": request.volume_driver or "",
@@ -36,18 +37,18 @@ def document(request: RunRequest) -> dict[str, Any]:
         "CapAdd": _capabilities(request.cap_add),
         "CapDrop": _capabilities(request.cap_drop),
         "CgroupnsMode": _mode(request).cgroupns,
-        "Dns": [],
-        "DnsOptions": [],
-        "DnsSearch": [],
-        "ExtraHosts": None,
+        "Dns": list(request.dns),
+        "DnsOptions": list(request.dns_option),
+        "DnsSearch": list(request.dns_search),
+        "ExtraHosts": list(request.add_host) or None,
         "GroupAdd": list(request.group_add) or None,
         "IpcMode": request.ipc or "private",
         "Cgroup": "",
-        "Links": None,
+        "Links": list(request.link) or None,
         "OomScoreAdj": request.oom_score_adj or 0,
         "PidMode": request.pid or "",
         "Privileged": request.privileged,
-        "PublishAllPorts": False,
+        "PublishAllPorts": request.publish_all,
         "ReadonlyRootfs": request.read_only,
         "SecurityOpt": list(request.security_opt) or None,
     }
@@ -80,6 +81,17 @@ def _restart(request: RunRequest) -> dict[str, Any]:
 
     policy = parse_restart.parse_restart(request.restart)
     return {"Name": policy.name, "MaximumRetryCount": policy.most}
+
+
+def _bindings(request: RunRequest) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in request.publish:
+        for one in parse_ports.parse_publish(text):
+            port = str(one.first) if one.first else ""
+            if one.last != one.first:
+                port = f"{one.first}-{one.last}"
+            found.setdefault(str(one), []).append({"HostIp": one.host_ip, "HostPort": port})
+    return dict(sorted(found.items()))
 
 
 def _mode(request: RunRequest) -> modes.Modes:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from hezi._util import clock
 from hezi.db import images as image_rows
-from hezi.engine import defaults, find_container, freeze, image_of, mount_points, parse_env, record
-from hezi.engine.containers import disk, host_config, listing, states
+from hezi.engine import (
+    defaults,
+    find_container,
+    freeze,
+    image_of,
+    mount_points,
+    network_view,
+    parse_env,
+    record,
+)
+from hezi.engine.containers import disk, host_config, states
+from hezi.engine.guests import place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +39,12 @@ def document(paths: Paths, database: Database, name: str, *, sizes: bool = False
         layers = image_rows.chain_ids(connection, row.image_id)
         image = image_rows.get(connection, row.image_id)
         known = image_of.config(paths, connection, row)
+        details = record.decode(row.config)
+        request = freeze.thaw(row.image_name, dict(details.request))
+        network = network_view.settings(connection, row, details, request, place_of(paths).namespace(row.id))
     from hezi.spec.image import ContainerConfig
 
     config = known.config if known is not None else ContainerConfig()
-    details = record.decode(row.config)
-    request = freeze.thaw(row.image_name, dict(details.request))
     directory = f"{paths.containers}/{row.id}"
     state = states.in_full(paths, row, details)
     found: dict[str, Any] = {
@@ -64,7 +75,7 @@ def document(paths: Paths, database: Database, name: str, *, sizes: bool = False
         found["SizeRootFs"] = own + (image.size if image else 0)
     found["Mounts"] = mount_points.shown(details.mounts)
     found["Config"] = _config(request, config, details)
-    found["NetworkSettings"] = _network(listing.network(details))
+    found["NetworkSettings"] = network
     return found
 
 
@@ -109,8 +120,8 @@ def _config(request: RunRequest, image: ContainerConfig, details: Details) -> di
         "AttachStdout": attached,
         "AttachStderr": attached,
     }
-    if image.exposed_ports:
-        found["ExposedPorts"] = {port: {} for port in sorted(image.exposed_ports)}
+    if details.exposed:
+        found["ExposedPorts"] = {port: {} for port in sorted(details.exposed)}
     found |= {
         "Tty": request.tty,
         "OpenStdin": request.interactive,
@@ -161,43 +172,3 @@ def _environment(request: RunRequest, image: ContainerConfig) -> list[str]:
     if "PATH" not in merged:
         merged["PATH"] = (defaults.PATH, "default")
     return [f"{name}={value}" for name, (value, _) in merged.items()]
-
-
-def _network(name: str) -> dict[str, Any]:
-    empty: dict[str, Any] = {
-        "IPAMConfig": None,
-        "Links": None,
-        "Aliases": None,
-        "MacAddress": "",
-        "DriverOpts": None,
-        "GwPriority": 0,
-        "NetworkID": "",
-        "EndpointID": "",
-        "Gateway": "",
-        "IPAddress": "",
-        "IPPrefixLen": 0,
-        "IPv6Gateway": "",
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
-        "DNSNames": None,
-    }
-    return {
-        "Bridge": "",
-        "SandboxID": "",
-        "SandboxKey": "",
-        "Ports": {},
-        "HairpinMode": False,
-        "LinkLocalIPv6Address": "",
-        "LinkLocalIPv6PrefixLen": 0,
-        "SecondaryIPAddresses": None,
-        "SecondaryIPv6Addresses": None,
-        "EndpointID": "",
-        "Gateway": "",
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
-        "IPAddress": "",
-        "IPPrefixLen": 0,
-        "IPv6Gateway": "",
-        "MacAddress": "",
-        "Networks": {name: empty},
-    }

@@ -6,7 +6,8 @@ from hezi import errors
 from hezi._util import clock
 from hezi.db import containers
 from hezi.db import images as image_rows
-from hezi.engine import find_container, held, record
+from hezi.db import networks as network_rows
+from hezi.engine import find_container, held, network_view, record
 from hezi.engine.containers import disk, filters, states
 from hezi.engine.containers.model import ContainerSummary, State
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from hezi.db.connection import Database
     from hezi.db.containers import ContainerRow
+    from hezi.db.networks import PortRow
     from hezi.engine.paths import Paths
     from hezi.engine.record import Details
 
@@ -42,14 +44,20 @@ def summaries(
         chosen = []
         now = clock.now_ns()
         boot = held.boot()
+        published = _published(connection)
         for row in rows:
             if ancestors is not None and row.image_id not in ancestors:
                 continue
             details = record.decode(row.config)
             state = states.of(paths, row, details, boot)
-            if not (state.running or everything) or not filters.passes(_subject(row, details, state), wanted):
+            if not (state.running or everything) or not filters.passes(
+                _subject(row, details, state, published.get(row.id, [])), wanted
+            ):
                 continue
-            chosen.append(_summary(row, details, state, images.shown(row), now))
+            shown = _summary(row, details, state, images.shown(row), now)
+            if state.running:
+                shown = shown._replace(ports=network_view.line(published.get(row.id, []), details.exposed))
+            chosen.append(shown)
             if len(chosen) == limit:
                 break
         if sizes:
@@ -107,7 +115,14 @@ def _between(connection: Connection, rows: list[ContainerRow], wanted: Mapping[s
     return rows
 
 
-def _subject(row: ContainerRow, details: Details, state: State) -> filters.Subject:
+def _published(connection: Connection) -> dict[str, list[PortRow]]:
+    found: dict[str, list[PortRow]] = {}
+    for row in network_rows.ports(connection):
+        found.setdefault(row.container_id, []).append(row)
+    return found
+
+
+def _subject(row: ContainerRow, details: Details, state: State, published: list[PortRow]) -> filters.Subject:
     return filters.Subject(
         id=row.id,
         name=row.name,
@@ -120,12 +135,22 @@ def _subject(row: ContainerRow, details: Details, state: State) -> filters.Subje
         labels=details.labels,
         network=network(details),
         mounts=details.mounts,
+        published=tuple((row.host_port, row.protocol) for row in published),
+        exposed=details.exposed,
     )
 
 
 def network(details: Details) -> str:
-    """Return the name of the container's network."""
-    return str(details.request.get("network") or "none")
+    """Return the names of the container's networks, with commas between."""
+    texts = (details.request.get("network") or "bridge", *details.request.get("networks", ()))  # type: ignore[misc]  # a list of texts
+    return ",".join(name_of(str(text)) for text in texts)
+
+
+def name_of(text: str) -> str:
+    """Return the name in what ``--network`` was given."""
+    if "=" not in text:
+        return "bridge" if text == "default" else text
+    return next((part[5:] for part in text.split(",") if part.startswith("name=")), text)
 
 
 def _summary(row: ContainerRow, details: Details, state: State, image: str, now: int) -> ContainerSummary:

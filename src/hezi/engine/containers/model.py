@@ -43,6 +43,7 @@ class ContainerSummary(NamedTuple):
     :ivar created_ns: nanoseconds since the epoch.
     :ivar status: for people: ``Up 3 seconds``, ``Exited (0) 2 hours ago``.
     :ivar mounts: names of volumes and sources of binds.
+    :ivar ports: ``0.0.0.0:8080->80/tcp``, and those that are only exposed; empty when it does not run.
     :ivar size_rw: bytes of what the container has written; None unless asked for.
     :ivar size_root: bytes of everything in it.
     """
@@ -59,6 +60,7 @@ class ContainerSummary(NamedTuple):
     mounts: tuple[str, ...]
     local_volumes: int
     network: str
+    ports: str = ""
     size_rw: int | None = None
     size_root: int | None = None
 

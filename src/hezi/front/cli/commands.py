@@ -88,6 +88,8 @@ BUILT = {
     "image inspect": ("image_inspect", "", "Show all about images"),
     "image prune": ("image_prune", "", "Remove images that nobody needs"),
     "image tag": ("tag", "", "Give an image one more name"),
+    "network connect": ("network_connect", "", "Connect a container to a network"),
+    "network disconnect": ("network_disconnect", "", "Disconnect a container from a network"),
     "network create": ("network_create", "", "Make a network"),
     "network inspect": ("network_inspect", "", "Show all about networks"),
     "network ls": ("network_ls", "", "List networks"),
@@ -174,7 +176,6 @@ GROUPS = {
 
 CONTAINERS = "it comes with containers that outlive the command (create, start, ps, logs, exec), the next part"
 IMAGES = "it comes with the rest of the image commands"
-NETWORKS = "it comes with the network part"
 BUILDS = "it comes with the build part"
 NO_SWARM = "hezi has no swarm mode and manages one machine"
 NO_DAEMON = "hezi has no daemon, so there is nothing to choose or connect to"
@@ -186,7 +187,6 @@ PLANNED = {
     IMAGES: {
         "manifest": "annotate create push rm",
     },
-    NETWORKS: {"network": "connect disconnect"},
     BUILDS: {"": "build", "image": "build", "builder": "build prune"},
 }
 REFUSED = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-NETWORK = "needs the network part, which is not built yet"
 TEMPLATES = "comes with Go templates and JSON output, which are not built yet"
 TRUST = "is refused: hezi does no Notary verification, it verifies images by digest"
 WINDOWS = "is refused: it is for Windows containers"
@@ -10,6 +9,6 @@ RUNTIME = "is refused: hezi is its own runtime"
 NO_DAEMON = "is refused: hezi has no daemon and no API socket"
 GPUS = "is refused: hezi does not set up GPUs; pass the devices by --device"
 KERNEL = "is refused: the kernel no longer offers it"
-LINKS = "is refused: links are docker's legacy; it comes with named networks, if at all"
 STORAGE = "is refused: the overlay driver takes no options per container"
 CHECKPOINTS = "is refused: hezi has no checkpoints"
+LINKS = "is refused: links are lines of /etc/hosts here, and go with the container"

@@ -179,6 +179,30 @@ def filter_text(text: str) -> str:
     return text
 
 
+def host(text: str) -> str:
+    """Accept ``NAME:IP`` (``--add-host``)."""
+    from hezi.engine import parse_network
+    from hezi.errors import Error
+
+    try:
+        parse_network.parse_host(text)
+    except Error as error:
+        _wrong(error.message)
+    return text
+
+
+def address(text: str) -> str:
+    """Accept an IP address (``--dns``)."""
+    from hezi.engine import parse_network
+    from hezi.errors import Error
+
+    try:
+        parse_network.check_dns([text], (), ())
+    except Error as error:
+        _wrong(error.message)
+    return text
+
+
 def stream(text: str) -> str:
     """Accept the name of a standard stream (``--attach``)."""
     lowered = text.lower()

@@ -151,7 +151,9 @@ def _start(database: Database, place: Place) -> None:
         listening.listen(_BACKLOG)
         source = os.path.dirname(os.path.dirname(os.path.abspath(hezi.__file__)))
         argv = [sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM, source]
-        done = proc.run([*argv, str(listening.fileno()), database.path, place.runroot], fds=(listening.fileno(),))
+        done = proc.run(
+            [*argv, str(listening.fileno()), database.path, place.runroot], env={}, fds=(listening.fileno(),)
+        )
     finally:
         listening.close()
     if done.code != 0:

@@ -141,7 +141,7 @@ def _fields(row: ContainerSummary, *, full: bool) -> dict[str, Callable[[], str]
         "Command": lambda: values.quote(row.command if full else _cut(row.command, _LONGEST_COMMAND)),
         "CreatedAt": lambda: _moment(row.created_ns),
         "RunningFor": lambda: _age(row.created_ns),
-        "Ports": lambda: "",
+        "Ports": lambda: row.ports,
         "State": lambda: row.state.status,
         "Status": lambda: row.status,
         "Size": lambda: _size(row),

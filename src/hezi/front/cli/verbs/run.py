@@ -96,8 +96,6 @@ _RIGHTS = (
     Option("cgroup-parent", help="Control group to make the container's own in"),
     Option("cgroupns", help="Control group namespace (host|private)", choices=("host", "private")),
     Option("ipc", help="IPC namespace (private|none|host)"),
-    Option("network", "network", "Network (none|host)", choices=("none", "host")),
-    Option("net", "network"),
     Option("pid", help="PID namespace (host)", choices=("host",)),
     Option("pids-limit", "int", "Most processes (-1 for no limit; default 2048)"),
     Option("privileged", "bool", "Give all capabilities and devices"),
@@ -128,13 +126,26 @@ _LIMITS = (
     Option("memory-swappiness", "int", "How readily its memory is swapped out (0 to 100)"),
     Option("oom-kill-disable", "bool", "Let it wait for memory instead of killing one of its processes"),
 )
+_NETWORK = (
+    Option("add-host", "list", "Put a name into /etc/hosts (NAME:IP; IP may be host-gateway)", check=values.host),
+    Option("dns", "list", "Server of names to ask", check=values.address),
+    Option("dns-opt", "list", "Option of the resolver"),
+    Option("dns-option", "list", "Option of the resolver"),
+    Option("dns-search", "list", "Domain to look for names in"),
+    Option("expose", "list", "Note that the program listens there (PORT[-PORT][/PROTOCOL])"),
+    Option("ip", help="IPv4 address on the first network"),
+    Option("ip6", help="IPv6 address on the first network"),
+    Option("link", "list", "Put another container's address into /etc/hosts (CONTAINER[:ALIAS])"),
+    Option("mac-address", help="Hardware address on the first network"),
+    Option("network", "network", "Network (NAME|none|host|bridge|container:NAME)", choices=("none", "host", "bridge")),
+    Option("net", "network"),
+    Option("network-alias", "list", "Be found by this name on the first network"),
+    Option("net-alias", "list"),
+    Option("publish", "list", "Publish a port on the host ([[IP:]HOST:]PORT[/PROTOCOL])", short="p"),
+    Option("publish-all", "bool", "Publish all exposed ports on ports of the host that are free", short="P"),
+)
 _LATER = (
-    *refused(
-        why.NETWORK,
-        "add-host:list dns:list dns-opt:list dns-option:list dns-search:list expose:list ip ip6 link-local-ip:list"
-        " mac-address net-alias:list network-alias:list publish:list:p publish-all:bool:P",
-    ),
-    *refused(why.LINKS, "link:list"),
+    *refused("is not built yet", "link-local-ip:list"),
     *refused(why.GPUS, "gpus"),
     *refused(why.RUNTIME, "runtime"),
     *refused(why.NO_DAEMON, "use-api-socket:bool"),
@@ -149,7 +160,7 @@ _LATER = (
 VERB = Verb(
     "[OPTIONS] IMAGE [COMMAND] [ARG...]",
     "Run a program in a new container",
-    options=(*_PROCESS, *_CONTAINER, *_LIFE, *_FILES, *_RIGHTS, *_LIMITS, *_LATER),
+    options=(*_NETWORK, *_PROCESS, *_CONTAINER, *_LIFE, *_FILES, *_RIGHTS, *_LIMITS, *_LATER),
     arguments=(1, None),
     interspersed=False,
     failure=125,
@@ -192,11 +203,15 @@ def build_request(parsed: Parsed, options: tuple[Option, ...] = ()) -> RunReques
 
     image, *command = parsed.args
     shm_size = parsed.number("shm-size")
+    nets = (*parsed.texts("network"), *parsed.texts("net"))
     # Every text, list and switch has its option's name in the request; the rest is set by hand.
     fields: dict[str, object] = {
         "image": image,
         "command": tuple(command),
-        "network": _network(parsed),
+        "network": nets[0] if nets else None,
+        "networks": tuple(nets[1:]),
+        "network_alias": (*parsed.texts("network-alias"), *parsed.texts("net-alias")),
+        "dns_option": (*parsed.texts("dns-option"), *parsed.texts("dns-opt")),
         "remove": parsed.flag("rm"),
         "sig_proxy": parsed.flag("sig-proxy", default=True),
         "shm_size": None if shm_size is None else str(shm_size),
@@ -221,16 +236,6 @@ def _pull(parsed: Parsed) -> str:
         message = f'invalid pull option: \'{policy}\': must be one of "always", "missing" or "never"'
         raise Error(INVALID, message)
     return policy
-
-
-def _network(parsed: Parsed) -> str | None:
-    names = (*parsed.texts("network"), *parsed.texts("net"))
-    if len(names) > 1:
-        from hezi.errors import UNSUPPORTED, Error
-
-        message = f"several networks ({', '.join(names)}) need the network part, which is not built yet"
-        raise Error(UNSUPPORTED, message, hint="give --network once")
-    return names[0] if names else None
 
 
 def _plan(session: Session, request: RunRequest, *, as_json: bool) -> int:
