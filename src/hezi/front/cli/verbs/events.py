@@ -5,6 +5,7 @@ from __future__ import annotations
 from hezi.errors import INVALID, Error
 from hezi.front.cli import values
 from hezi.front.cli.option import Option, Verb
+from hezi.front.cli.template.errors import TemplateError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ VERB = Verb(
     notes="Filters: container daemon event image label network scope type volume.",
 )
 
+# Docker's exit code for it, of this command alone.
+_BAD_FORMAT = 64
 _ALIASES = {"Status": "status", "ID": "id", "From": "from", "Scope": "scope", "Time": "time", "TimeNano": "timeNano"}
 
 
@@ -39,9 +42,14 @@ def call(session: Session, parsed: Parsed) -> int:
 
     wanted = filters.read(parsed.texts("filter"), events.KEYS)
     selection = events.Selection(_moment(parsed, "since"), _moment(parsed, "until"), wanted)
-    show = _shower(parsed.text("format") or "")
-    for event in events.read(session.engine.paths, selection):
-        print(show(event), flush=True)
+    stream = events.read(session.engine.paths, selection)
+    try:
+        show = _shower(parsed.text("format") or "")
+        for event in stream:
+            print(show(event), flush=True)
+    except TemplateError as error:
+        session.notice(f"{session.program}: Error parsing format: {error}")
+        return _BAD_FORMAT
     return 0
 
 
@@ -64,15 +72,10 @@ class _shower:
     def __init__(self, fmt: str) -> None:
         self._template = None
         if fmt:
-            from hezi.front.cli.template.errors import TemplateError
             from hezi.front.cli.template.functions import FUNCTIONS
             from hezi.front.cli.template.parser import parse
 
-            try:
-                self._template = parse("{{json .}}" if fmt == "json" else fmt, FUNCTIONS)
-            except TemplateError as error:
-                prefix = "error parsing format: template parsing error"
-                raise error.prefixed(prefix) from None
+            self._template = parse("{{json .}}" if fmt == "json" else fmt, FUNCTIONS)
 
     def __call__(self, event: Event) -> str:
         if self._template is None:
