@@ -51,7 +51,11 @@ mount -t cgroup -o net_cls none $at/net_cls2
 mount -t cgroup -o perf_event,net_prio none $at/both
 if grep -q '^hugetlb[[:space:]]0[[:space:]]' /proc/cgroups; then
     mkdir $at/huge
-    mount -t cgroup -o hugetlb none $at/huge
+    # A group of v2 that went a moment ago keeps the controller for another one.
+    for try in $(seq 200); do
+        mount -t cgroup -o hugetlb none $at/huge 2>/dev/null && break
+        sleep 0.05
+    done
 fi
 mkdir -p $at/both/x/y
 set +e
