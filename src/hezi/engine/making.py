@@ -63,6 +63,8 @@ def _name_by_id(store: ImageStore, request: RunRequest) -> RunRequest:
 
     :raises errors.Error: there is none of that name.
     """
+    # What contradicts it is said first.
+    networking.choose(request)
     for name, mode in (("pid", request.pid), ("ipc", request.ipc), ("network", request.network)):
         other = modes.container_of(mode or "")
         if other:
@@ -113,6 +115,8 @@ def _check_life(request: RunRequest) -> None:
 
 def _check_joined(request: RunRequest) -> None:
     """A monitor starts its container again as it did before, and the process to join may be another's by then."""
+    # What contradicts it is said first.
+    networking.choose(request)
     for name, mode in (("pid", request.pid), ("ipc", request.ipc), ("network", request.network)):
         if modes.container_of(mode or "") and request.restart not in {None, "", "no"}:
             text = f"--restart is not built for containers with --{name} container:NAME"
