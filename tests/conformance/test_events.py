@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import image_peers
-from tests.conformance.cases_life import SESSIONS
+from tests.conformance.cases_events import SESSIONS
 from tests.conformance.compare import Pair, Peer
-from tests.conformance.known_life import KNOWN
+from tests.conformance.known_events import KNOWN
 
 _AMOUNT = re.compile(r"\d[\d.e+]*(B|kB|MB|GB|KiB|MiB|GiB|%)")
 # docker's of a host without IP forwarding.
