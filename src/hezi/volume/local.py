@@ -7,6 +7,7 @@ one holds ``volumes.lock`` shared; what has a name of that kind when nobody does
 
 from __future__ import annotations
 
+import errno
 import os
 
 from hezi import errors
@@ -104,18 +105,29 @@ def _make(volumes: str, name: str, anonymous: bool, labels: dict[str, str], opti
             os.chmod("_data", 0o755, dir_fd=own)  # noqa: S103 - as docker; the directory above is 0700
         finally:
             os.close(own)
-        try:
-            # rename(2) puts a directory over an empty one only: a volume that somebody else has just made stays.
-            os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
-        except OSError:
-            if not os.path.isdir(data_path(volumes, name)):
-                raise
+        if not _put(parent, temporary, name, data_path(volumes, name)):
             return False
         os.fsync(parent)
     finally:
         atomic.remove_tree(parent, temporary)
         os.close(parent)
     return True
+
+
+def _put(parent: int, temporary: str, name: str, path: str) -> bool:
+    """Rename a volume into its place; False when somebody else's is there."""
+    while True:
+        try:
+            # rename(2) puts a directory over an empty one only: a volume that somebody else has just made stays.
+            os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+        except OSError as error:
+            if os.path.isdir(path):
+                return False
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+            # It was there, and was removed before we looked.
+            continue
+        return True
 
 
 def sweep(volumes: str) -> None:
