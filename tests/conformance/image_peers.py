@@ -171,12 +171,16 @@ class Session:
 
 def empty(docker: Peer) -> None:
     """Remove everything that docker has."""
-
-    containers = _output(docker, "ps", "-aq")
-    if containers:
-        _output(docker, "rm", "-f", *containers)
+    remove_containers(docker)
     if _output(docker, "images", "-aq") or _output(docker, "volume", "ls", "-q"):
         _output(docker, "system", "prune", "-af", "--volumes")
+
+
+def remove_containers(peer: Peer) -> None:
+    """Remove what containers an engine has, running or not."""
+    containers = _output(peer, "ps", "-aq")
+    if containers:
+        _output(peer, "rm", "-f", "-v", *containers)
 
 
 def _output(peer: Peer, *words: str) -> list[str]:

@@ -48,7 +48,10 @@ def failing(syscall: str, error: str, *, when: str = "1+", path: str | None = No
     return ("strace", "-f", "-qqq", "-o", "/dev/null", *only, "-e", f"trace={syscall}", "-e", inject)
 
 
-def killed_at(syscall: str, *, when: str = "1", signal: str = "SIGKILL") -> tuple[str, ...]:
-    """Return the strace prefix that kills the program behind it at a system call."""
+def killed_at(syscall: str, *, when: str = "1", signal: str = "SIGKILL", follow: bool = True) -> tuple[str, ...]:
+    """Return the strace prefix that kills the program behind it at a system call.
+
+    :param follow: each process that it starts too, at the same one of its own calls.
+    """
     inject = f"inject={syscall}:signal={signal}:when={when}"
-    return ("strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"trace={syscall}", "-e", inject)
+    return ("strace", *(("-f",) if follow else ()), "-qqq", "-o", "/dev/null", "-e", f"trace={syscall}", "-e", inject)

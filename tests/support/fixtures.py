@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import images, leftovers, registry
 from tests.support.harness import Hezi
+from tests.support.life import Life
 
 
 @pytest.fixture
@@ -85,3 +86,21 @@ def debian_image(registry_server: registry.Registry, tmp_path_factory: pytest.Te
     directory = tmp_path_factory.mktemp("debian")
     images.write_debian(directory)
     return registry.push(directory, "bookworm", registry_server, "debian:bookworm")
+
+
+@pytest.fixture(scope="module")
+def living(tmp_path_factory: pytest.TempPathFactory, busybox_image: str) -> Iterator[Life]:
+    """The root of :func:`life`, one for all tests of a module."""
+    one = Life(tmp_path_factory.mktemp("life") / "hezi", busybox_image)
+    yield one
+    one.clean_up()
+
+
+@pytest.fixture
+def life(living: Life) -> Iterator[Life]:
+    """Containers in a root of their own; the test fails when anything of them is left after their removal."""
+    try:
+        yield living
+        living.leaves_nothing()
+    finally:
+        living.start_anew()

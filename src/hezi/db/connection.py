@@ -55,6 +55,7 @@ BUSY_TIMEOUT_S = 60.0
 # What removing needs when the disk is full: SQLite writes what it deletes to its log first.
 RESERVE_BYTES = 2 << 20
 _RESERVE = "reserve"
+_LEAST_RESERVE_BYTES = 64 << 10
 
 
 class Database:
@@ -83,19 +84,27 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         try:
             return self._connect()
-        except errors.Error:
-            # Opening takes some space too, for the log and its index.
-            if not self.free_reserve():
+        except errors.Error as error:
+            # Opening takes some space too, for the log and its index; the rest of the reserve is for removals.
+            if self.free_reserve():
+                try:
+                    return self._connect()
+                finally:
+                    self._make_reserve()
+            if error.kind != errors.NO_SPACE:
                 raise
-            return self._connect()
+            # Alone with the file, SQLite keeps the index in memory: to read takes no space then.
+            return self._connect(alone=True)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, *, alone: bool = False) -> sqlite3.Connection:
         with translated(self.path):
             # Closed by close(), possibly from another thread, when no other thread uses it any more.
             connection = sqlite3.connect(
                 self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
             try:
+                if alone:
+                    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
                 version = connection.execute("PRAGMA user_version").fetchone()[0]
                 if version != SCHEMA_VERSION:
                     self._migrate(connection, version)
@@ -150,6 +159,11 @@ class Database:
         """As :meth:`write`, and on the disk when it returns."""
         return _Writing(self.path, self.connection(), durable=True)
 
+    def needed(self) -> _Writing:
+        """As :meth:`write`, for what has to be put down though no byte is free on the disk: how a container ended."""
+        self.free_reserve()
+        return self.write()
+
     def removal(self) -> _Writing:
         """As :meth:`durable`, for transactions that remove: works with no byte free on the disk.
 
@@ -173,18 +187,18 @@ class Database:
     def _reserve_path(self) -> str:
         return os.path.join(os.path.dirname(self.path), _RESERVE)
 
-    def refill_reserve(self) -> None:
-        """Make the reserve again when it was given up and there is room now."""
-        if not os.path.exists(self._reserve_path()):
-            self._make_reserve()
-
     def _make_reserve(self) -> None:
+        """Make the reserve, as large as there is room for it."""
         try:
+            free = os.statvfs(os.path.dirname(self.path) or ".")
+            size = min(RESERVE_BYTES, free.f_bavail * free.f_frsize)
+            if size < _LEAST_RESERVE_BYTES:
+                return
             fd = os.open(self._reserve_path(), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError:
             return
         try:
-            os.posix_fallocate(fd, 0, RESERVE_BYTES)
+            os.posix_fallocate(fd, 0, size)
         except OSError:
             # No room, or a file system that cannot: a reserve is a comfort, its lack no failure.
             os.unlink(self._reserve_path())
@@ -195,6 +209,9 @@ class Database:
         """Close the connections of all threads; none may be in use."""
         for connection in self._connections.values():
             connection.close()
+        if self._connections and not os.path.exists(self._reserve_path()):
+            # It was given up, now or by another process.
+            self._make_reserve()
         self._connections.clear()
 
 

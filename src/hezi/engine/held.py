@@ -74,7 +74,7 @@ def end(paths: Paths, row: ContainerRow) -> dict[str, Any] | None:
 def clear(paths: Paths, container_id: str) -> None:
     """Remove what a monitor that is gone has left, but for an exit record that found no other place."""
     place = directory(paths, container_id)
-    for name in (protocol.STATE_FILE, protocol.SOCKET):
+    for name in (protocol.STATE_FILE, protocol.SOCKET, protocol.ROOM_FILE):
         try:
             os.unlink(f"{place}/{name}")
         except OSError:

@@ -68,7 +68,7 @@ def settle(paths: Paths, database: Database, row: ContainerRow) -> bool:
         if said is not None and said["status"] in ALIVE:
             return _adopt(database, row, said)
         one = record.from_row(paths, database, row)
-        transaction = database.removal if _goes(row, one.details) else database.write
+        transaction = database.removal if _goes(row, one.details) else database.needed
         with transaction() as connection:
             if not containers.claim(connection, row, held.myself()):
                 return False
@@ -85,7 +85,7 @@ def settle(paths: Paths, database: Database, row: ContainerRow) -> bool:
 
 
 def _let_go(database: Database, row: ContainerRow) -> None:
-    with suppress(errors.Error), database.write() as connection:
+    with suppress(errors.Error), database.needed() as connection:
         containers.release(connection, row.id, row.state)
 
 
@@ -120,7 +120,7 @@ def _put_right(paths: Paths, database: Database, row: ContainerRow, one: record.
     if _goes(row, one.details) or (ran and one.details.remove):
         one.remove()
         return
-    with database.write() as connection:
+    with database.needed() as connection:
         if not ran:
             containers.release(connection, row.id, row.state)
             return

@@ -448,15 +448,13 @@ class Monitor:
         self.joiner.kill()
         # Without a process namespace of its own others outlive the first process, and keep its pipes.
         self.groups.kill()
+        self.streams.drain()
         self._draining, self._late = True, False
         self.loop.after(_DRAIN_SECONDS, self._drain_late)
 
     def _drain_late(self) -> None:
-        """Somebody else may hold its pipes for ever; but for a client that reads slowly everything is kept."""
-        if self.streams.held:
-            self.loop.after(_DRAIN_SECONDS, self._drain_late)
-        else:
-            self._late = True
+        """Somebody else may hold its pipes for ever."""
+        self._late = True
 
     def _look_whether_drained(self) -> None:
         if self.streams.ended or self._late:
@@ -558,9 +556,17 @@ class Monitor:
             # With the host's process namespace programs that joined end a little later.
             if not owed and (late or not self.joiner.children):
                 break
+            self._let_go_of_the_others()
             self.loop.after(1.0, _nothing)
             self.loop.turn()
         self.clients.close()
+
+    def _let_go_of_the_others(self) -> None:
+        """Who has got everything does not wait for who has not: a stop for one that is attached and does not read."""
+        owners = [child.owner for child in self.joiner.children]
+        for client in list(self.clients.all):
+            if client.idle and client not in owners:
+                self.clients.drop(client)
 
     # --- what others see ------------------------------------------------------------------------------------------
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     Value = Any
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_ROOM = 8192
+
 
 def dumps(value: Value) -> bytes:
     """Encode plain data as JSON; the json module would be a third of this process's memory.
@@ -76,12 +79,25 @@ class Files:
         try:
             _replace(self.persistent, protocol.EXIT_FILE, data, sync=True)
         except OSError as error:
+            if len(data) > _ROOM:
+                data = dumps({**record, "evidence": {}})
             try:
-                _replace(self.runtime, protocol.EXIT_FILE, data, sync=False)
+                _replace(self.runtime, protocol.EXIT_FILE, data, sync=False, temporary=protocol.ROOM_FILE)
             except OSError:
                 pass
             return os.strerror(error.errno or 0)
         return ""
+
+    def _keep_room(self) -> None:
+        """Have room for the record of the end, for the case that nothing has any when it comes."""
+        try:
+            fd = os.open(protocol.ROOM_FILE, _NEW, 0o600, dir_fd=self.runtime)
+            try:
+                os.posix_fallocate(fd, 0, _ROOM)
+            finally:
+                os.close(fd)
+        except OSError:
+            return
 
     def forget_exit(self) -> None:
         """Remove the record of an earlier end."""
@@ -90,6 +106,7 @@ class Files:
                 os.unlink(protocol.EXIT_FILE, dir_fd=at)
             except OSError:
                 continue
+        self._keep_room()
 
     def event(self, action: str, **attributes: Value) -> None:
         """Append one line to the events file."""
@@ -119,13 +136,16 @@ class Files:
         eventlog.write(self._events, dumps(line) + b"\n")
 
 
-def _replace(at: int, name: str, data: bytes, *, sync: bool) -> None:
-    temporary = f".{name}.{os.getpid()}"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=at)
+def _replace(at: int, name: str, data: bytes, *, sync: bool, temporary: str = "") -> None:
+    temporary = temporary or f".{name}.{os.getpid()}"
+    fd = os.open(temporary, _NEW, 0o600, dir_fd=at)
     try:
         try:
+            # Not truncated before: what room it has already is used.
+            size = len(data)
             while data:
                 data = data[os.write(fd, data) :]
+            os.ftruncate(fd, size)
             if sync:
                 os.fsync(fd)
         finally:

@@ -23,6 +23,7 @@ class Streams:
 
     __slots__ = (
         "_clients",
+        "_ending",
         "_held",
         "_log",
         "_loop",
@@ -42,7 +43,7 @@ class Streams:
         self._stdin = self.master = -1
         self._theirs: list[int] = []
         self._pending: list[tuple[Client, bytes]] = []
-        self._held = False
+        self._held = self._ending = False
         self._open_input = False
 
     def make(self, *, stdin: bool) -> list[int]:
@@ -111,8 +112,14 @@ class Streams:
         stream = self._outputs[fd]
         self._log.feed(stream, data)
         self._clients.broadcast(_KINDS[stream], data)
-        if not self._held and self._clients.congested():
+        if not self._held and not self._ending and self._clients.congested():
             self.hold(held=True)
+
+    def drain(self) -> None:
+        """Nobody writes any more: what the pipes hold still is taken at once, however far behind a client is."""
+        self._ending = True
+        if self._held:
+            self.hold(held=False)
 
     def hold(self, *, held: bool) -> None:
         """Stop reading, or go on: a client that asked for it is behind."""

@@ -83,6 +83,8 @@ WAIT_REMOVED = 2
 SOCKET = "monitor.sock"
 STATE_FILE = "state.json"
 EXIT_FILE = "exit.json"
+# Beside state.json, with room for the other.
+ROOM_FILE = ".exit.room"
 
 MAX_PAYLOAD = 1 << 20
 _HEADER = struct.Struct("<BI")

@@ -62,7 +62,6 @@ def collect(store: ImageStore, age_s: float = DAY_S) -> Collected:
         driver.purge(name)
     partial, partial_bytes = _partial_downloads(store.root, before)
     temporary = driver.sweep()
-    store.database.refill_reserve()
     return Collected(temporary, len(detached), len(gone), partial, freed + partial_bytes)
 
 

@@ -81,7 +81,6 @@ def transact(store: Store, work: Callable[[Plan], None], *, dry_run: bool = Fals
     for name in detached:
         driver.purge(name)
     driver.sweep()
-    store.database.refill_reserve()
     store.write_index()
 
 

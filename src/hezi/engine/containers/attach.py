@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hezi import errors
-from hezi.engine import container_events, find_container, freeze, held, record, run
+from hezi.engine import container_events, find_container, freeze, held, parse_limits, record, run
 from hezi.engine.containers import lifecycle
 from hezi.runtime import protocol
 
@@ -25,6 +25,8 @@ def attach(
     :param keys: the detach keys, None for the container's own.
     :raises errors.Error: CONFLICT: it does not run, or is paused.
     """
+    if keys:
+        parse_limits.parse_detach_keys(keys)
     with database.read() as connection:
         row = find_container.find(connection, name)
     state = held.state(paths, row.id, held.boot()) or {}

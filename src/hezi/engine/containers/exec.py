@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from hezi import errors
 from hezi._util.record import NamedTuple
@@ -28,7 +28,7 @@ from hezi.spec import runtime as rt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from hezi.db.connection import Database
@@ -141,17 +141,26 @@ def start(paths: Paths, database: Database, name: str, request: ExecRequest, io:
     config = known.config if known is not None else None
     plan = _plan(paths, row, request, config, (state["pid"], state["start_time"], io.console_size))
     reads = request.interactive and not request.detach
-    try:
+    with _beginning(row):
         executed = joining.start(held.directory(paths, row.id), plan, stdin=reads, detached=request.detach)
-    except errors.Error as error:
-        if error.kind == errors.NOT_FOUND:
-            raise errors.Error(errors.CONFLICT, f"container {row.id} is not running") from error
-        raise
     if request.detach:
         return Joined(executed, None)
     joined = Joined(executed, None)
     joined._pump = _pump(executed, request, io, joined)  # noqa: SLF001 - it tells the other that the keys were typed
     return joined
+
+
+@contextmanager
+def _beginning(row: ContainerRow) -> Iterator[None]:
+    """Tell a container that does not run from a program that cannot: no such user, no such directory, ..."""
+    try:
+        yield
+    except errors.Error as error:
+        if error.kind == errors.NOT_FOUND and "not running" in str(error):
+            raise errors.Error(errors.CONFLICT, f"container {row.id} is not running") from error
+        if error.kind not in {errors.NOT_FOUND, errors.INVALID, errors.PERMISSION, errors.CORRUPT}:
+            raise
+        raise errors.Error(errors.NOT_EXECUTABLE, error.message, path=error.path, hint=error.hint) from error
 
 
 def _plan(
@@ -165,14 +174,17 @@ def _plan(
     details = record.decode(row.config)
     own = freeze.thaw(row.image_name, dict(details.request))
     user = request.user if request.user is not None else own.user or (config.user if config else "")
-    with joining.open_target(pid, started) as target:
+    with _beginning(row), joining.open_target(pid, started) as target:
         account = accounts.resolve(
             user,
             () if request.user is not None else own.group_add,
             accounts.read_lines(target.root, "etc/passwd"),
             accounts.read_lines(target.root, "etc/group"),
         )
-    made = _process(request, own, config, account, details.hostname)
+    host = facts.gather()
+    variables = _variables(own, request, host)
+    with _beginning(row):
+        made = _process(request, own._replace(env=variables, env_file=()), config, account, (details.hostname, host))
     if size is not None and request.tty:
         made = made._replace(console_size=rt.ConsoleSize(*size))
     wanted = runspec.seccomp(own, parse_security.parse_security_opts(own.security_opt))
@@ -181,22 +193,32 @@ def _plan(
     return joining.plan(made, plans.Options(seccomp=program, seccomp_flags=flags))
 
 
-def _process(
-    request: ExecRequest, own: RunRequest, config: ContainerConfig | None, account: Account, hostname: str
-) -> rt.Process:
-    """Return the container's own process with what was asked for in the place of its own values."""
-    from hezi.spec.image import ContainerConfig as Empty
+def _variables(own: RunRequest, request: ExecRequest, host: facts.HostFacts) -> tuple[str, ...]:
+    """Return the container's own variables and those of the request, later ones in the place of earlier ones.
 
-    image = config if config is not None else Empty()
-    host = facts.gather()
+    :raises errors.Error: an --env-file cannot be read.
+    """
     flags = [*own.env]
     for path in request.env_file:
         flags += [
             key if value is None else f"{key}={value}" for key, value in parse_env.read_env_file(path, host.environment)
         ]
-    shown = own._replace(
-        env=(*flags, *request.env), env_file=(), tty=request.tty, workdir=request.workdir or own.workdir
-    )
+    return (*flags, *request.env)
+
+
+def _process(
+    request: ExecRequest,
+    own: RunRequest,
+    config: ContainerConfig | None,
+    account: Account,
+    place: tuple[str, facts.HostFacts],
+) -> rt.Process:
+    """Return the container's own process with what was asked for in the place of its own values."""
+    from hezi.spec.image import ContainerConfig as Empty
+
+    image = config if config is not None else Empty()
+    hostname, host = place
+    shown = own._replace(tty=request.tty, workdir=request.workdir or own.workdir)
     environment = runspec_process.environment(shown, image, account, hostname, host)
     cwd, _ = runspec_process.directory(shown, image)
     rights = own._replace(privileged=own.privileged or request.privileged)

@@ -148,6 +148,12 @@ def _config(request: RunRequest, image: ContainerConfig, details: Details) -> di
         found["StopSignal"] = request.stop_signal or image.stop_signal
     if request.stop_timeout is not None:
         found["StopTimeout"] = request.stop_timeout
+    if image.healthcheck is not None or request.health_cmd or request.no_healthcheck:
+        from hezi.engine import parse_health
+
+        check = parse_health.merge(request, image)
+        if check is not None:
+            found["Healthcheck"] = parse_health.document(check)
     return found
 
 
@@ -171,4 +177,6 @@ def _environment(request: RunRequest, image: ContainerConfig) -> list[str]:
     merged = parse_env.merge_env(image.env, flags, ())
     if "PATH" not in merged:
         merged["PATH"] = (defaults.PATH, "default")
-    return [f"{name}={value}" for name, (value, _) in merged.items()]
+    # As docker keeps it: what was asked for, then what the image adds to that.
+    first = {name: None for text in flags if (name := text[0]) in merged}
+    return [f"{name}={merged[name][0]}" for name in (*first, *(name for name in merged if name not in first))]

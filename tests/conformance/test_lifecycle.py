@@ -1,0 +1,40 @@
+"""Sessions about the life of containers, given to docker and to hezi: exit codes and output must be equal."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance import cases_lifecycle, cases_script, cases_streams, container_peers
+from tests.conformance.known_lifecycle import KNOWN
+
+SESSIONS = {
+    name: [line for line in text.splitlines() if line]
+    for name, text in (cases_lifecycle.SESSIONS | cases_streams.SESSIONS | cases_script.SESSIONS).items()
+}
+
+
+@pytest.fixture(scope="module")
+def both(engines):
+    container_peers.provide(engines)
+    return engines
+
+
+@pytest.mark.needs("root", "overlay", "docker:28", "docker-registry", "skopeo", "busybox")
+@pytest.mark.parametrize("name", SESSIONS)
+def test_same_as_docker(both, name):
+    found = []
+    for line, pair in container_peers.run(both, SESSIONS[name]):
+        differences = pair.differences()
+        if differences and line not in KNOWN:
+            found.append("\n".join([f"$ {line}", *differences]))
+    assert not found, "\n".join(found)
+
+
+def test_what_is_known_to_differ_is_tried():
+    lines = [line for lines in SESSIONS.values() for line in lines]
+    assert len(lines) >= 400
+    assert not KNOWN.keys() - set(lines)
+
+
+def test_a_users_day_has_sixty_lines():
+    assert len(SESSIONS["a user's day"]) >= 60
