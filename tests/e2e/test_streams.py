@@ -130,14 +130,17 @@ def test_a_program_that_closes_its_input_lets_the_command_end(life: Life) -> Non
 
 
 def test_a_reader_that_stops_harms_nobody_else(life: Life) -> None:
-    life.shell("it", "echo ready; while ! test -e /go; do sleep 0.05; done; yes | head -c 3000000; exit 6")
+    much = f"yes {'x' * 99} | head -c 3000000"
+    life.shell("it", f"echo ready; while ! test -e /go; do sleep 0.05; done; {much}; exit 6")
     stuck = life.popen("logs", "-f", "it")
     life.run("exec", "it", "touch", "/go", check=True)
     # It has a pipe full of output that nobody takes.
-    assert life.run("wait", "it").stdout == "6\n"
-    assert len(life.logs("it").stdout) == 3_000_006
-    stuck.kill()
-    stuck.communicate()
+    try:
+        assert life.run("wait", "it").stdout == "6\n"
+        assert len(life.logs("it").stdout) == 3_000_006
+    finally:
+        stuck.kill()
+        stuck.communicate()
 
 
 def test_one_who_is_attached_and_stops_reading_does_not_keep_it_alive(life: Life) -> None:
@@ -159,7 +162,7 @@ ODD = {
     "without an end": ("printf 'no end'", b"no end"),
     "that are empty": ("printf '\\n\\n\\n'", b"\n\n\n"),
     "with carriage returns": ("printf 'a\\r\\nb\\rc\\n'", b"a\r\nb\rc\n"),
-    "with escapes": ("printf '\\033[1m\\\"\\\\ \\t\\n'", b'\x1b[1m"\\ \t\n'),
+    "with escapes": ("printf '\\033[1m\"\\\\ \\t\\n'", b'\x1b[1m"\\ \t\n'),
     "nothing": ("true", b""),
 }
 
@@ -191,7 +194,8 @@ def test_one_long_line_is_kept_whole(life: Life, tmp_path: Path, size: int) -> N
     with (tmp_path / "out").open("rb") as file:
         file.seek(-8, os.SEEK_END)
         assert file.read() == b"xxxxend\n"
-    assert life.logs("it", "--tail", "1").stdout.endswith("xend\n")
+    # A long line is many records, of which the last is asked for here; as with docker.
+    assert life.logs("it", "--tail", "1").stdout == "end\n"
 
 
 def test_the_last_bytes_of_many_short_programs(life: Life) -> None:

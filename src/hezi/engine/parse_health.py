@@ -74,19 +74,6 @@ def merge(request: RunRequest, config: ContainerConfig) -> Healthcheck | None:
     )
 
 
-def document(check: Healthcheck) -> dict[str, object]:
-    """Return a health check as inspect shows it; what nobody asked for is left out."""
-    fields: dict[str, object] = {
-        "Test": list(check.test),
-        "Interval": check.interval,
-        "Timeout": check.timeout,
-        "StartPeriod": check.start_period,
-        "StartInterval": check.start_interval,
-        "Retries": check.retries,
-    }
-    return {name: value for name, value in fields.items() if value}
-
-
 def _sane(image: Healthcheck) -> Healthcheck:
     """Take the default for each time that nobody could have asked for: an image's word is not to be trusted."""
     return image._replace(

@@ -16,24 +16,6 @@ if TYPE_CHECKING:
     from hezi.engine.request import RunRequest
 
 
-def _restart(request: RunRequest) -> dict[str, Any]:
-    if not request.restart:
-        return {"Name": "no", "MaximumRetryCount": 0}
-    from hezi.engine import parse_restart
-
-    policy = parse_restart.parse_restart(request.restart)
-    return {"Name": policy.name, "MaximumRetryCount": policy.most}
-
-
-def _log(request: RunRequest) -> dict[str, Any]:
-    if not request.log_driver and not request.log_opt:
-        return {"Type": "json-file", "Config": {}}
-    from hezi.engine import parse_logs
-
-    ask = parse_logs.parse_logs(request.log_driver, request.log_opt)
-    return {"Type": ask.driver, "Config": dict(ask.options)}
-
-
 def document(request: RunRequest) -> dict[str, Any]:
     """Return the section."""
     unmasked = request.privileged or "systempaths=unconfined" in request.security_opt

@@ -148,12 +148,6 @@ def _config(request: RunRequest, image: ContainerConfig, details: Details) -> di
         found["StopSignal"] = request.stop_signal or image.stop_signal
     if request.stop_timeout is not None:
         found["StopTimeout"] = request.stop_timeout
-    if image.healthcheck is not None or request.health_cmd or request.no_healthcheck:
-        from hezi.engine import parse_health
-
-        check = parse_health.merge(request, image)
-        if check is not None:
-            found["Healthcheck"] = parse_health.document(check)
     return found
 
 
