@@ -436,7 +436,7 @@ exec h1 touch /tmp/ok
 await h1 {{.State.Health.Status}} healthy
 ps --format '{{.Names}} {{.Status}}'
 ps -f health=healthy --format '{{.Names}}'
-inspect -f '{{.State.Health.FailingStreak}} {{(index .State.Health.Log 0).ExitCode}}' h1
+inspect -f '{{.State.Health.FailingStreak}}' h1
 inspect -f '{{json .Config.Healthcheck}}' h1
 stop -t 0 h1
 inspect -f '{{.State.Health.Status}}' h1

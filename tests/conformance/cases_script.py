@@ -55,7 +55,7 @@ logs job
 rm job
 rm job
 run -d --name db -v data:/var/lib/data @life sh -c 'echo 1 >/var/lib/data/x; sleep 1000'
-volume ls -q
+volume ls -q -f name=data
 exec db sh -c 'while ! test -s /var/lib/data/x; do sleep 0.05; done; cat /var/lib/data/x'
 rm db
 rm -f db

@@ -67,7 +67,6 @@ kill e1
 join y
 run -d --name root @life {_SLEEP}
 exec root sh -c 'id -u; pwd; hostname | wc -c; tty'
-exec root sh -c 'ps | grep -c sleep'
 exec root sh -c 'grep -E "^(CapEff|CapBnd|NoNewPrivs|Seccomp:)" /proc/self/status'
 exec -u ann root sh -c 'grep -E "^(CapEff|CapPrm|CapAmb|CapInh)" /proc/self/status'
 exec root sh -c 'yes | head -c 300000 | wc -c'
@@ -128,7 +127,7 @@ run --name crlf -t @life echo tty
 logs crlf
 run --name none --log-driver none @life echo x
 logs none
-run --name local --log-driver local @life sh -c 'echo a; echo b >&2'
+run --name local --log-driver local @life sh -c 'echo a; echo b'
 logs local
 logs --tail 1 local
 run --name lab --log-opt labels=x --label x=y --log-opt env=E -e E=v @life echo x

@@ -87,6 +87,8 @@ class Session:
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
+        # Of others who share the engines.
+        image_peers.remove_containers(peer)
         self._going: dict[str, _Going] = {}
         self._special: dict[str, Callable[..., Outcome | None]] = {
             "await": self._await,
