@@ -59,7 +59,7 @@ def test_nothing_of_the_image_is_opened_or_executed(hezi_env, poisoned_image, tm
     entered = 0
     for file in tmp_path.glob("trace.*"):
         lines = file.read_text().splitlines()
-        inside = _calls_inside(lines)
+        inside = _calls_inside(lines, str(hezi_env.directory))
         entered += any(name == "umount2" for name, _ in inside)
         # An empty path is a descriptor. A candidate of PATH that was not executed is looked at, to say why.
         acts = [line for name, line in inside if name not in _HARMLESS and ', "", ' not in line]

@@ -222,7 +222,7 @@ class Networks:
             with database.read() as connection:
                 missing = [name for name in model.PREDEFINED if rows.by_name(connection, name) is None]
             if missing:
-                with database.write() as connection:
+                with database.needed() as connection:
                     catalog.settle(connection, self._place)
             sandbox.sweep(database, self._place)
             yield database

@@ -322,7 +322,7 @@ def _detach(database: Database, place: Place, container_id: str, only: rows.Sand
     if sandbox is None or only not in {None, sandbox}:
         return False
     if published:
-        with database.write() as connection:
+        with database.needed() as connection:
             rows.delete_ports(connection, container_id)
     if any(network.driver == model.BRIDGE for network in known.values()):
         # While the row still tells of it: an address is not given to the next one with the ports of the last.
@@ -346,7 +346,7 @@ def _detach(database: Database, place: Place, container_id: str, only: rows.Sand
         from hezi.network.dns import client
 
         client.leave(place, container_id)
-    with database.write() as connection:
+    with database.needed() as connection:
         rows.delete_sandbox(connection, container_id)
     return True
 
@@ -428,7 +428,7 @@ def _disconnect(database: Database, place: Place, container_id: str, network_id:
     else:
         with Route() as route:
             bridge.disconnect(route, endpoint)
-    with database.write() as connection:
+    with database.needed() as connection:
         rows.delete_endpoint(connection, endpoint.id)
     left = [pair for pair in made if pair[1] != endpoint]
     after = default_of(left)
@@ -471,7 +471,7 @@ def publish(database: Database, place: Place, container_id: str, wanted: Sequenc
 
 def unpublish(database: Database, place: Place, taken: Sequence[rows.PortRow]) -> None:
     """Take published ports back; connections that there are go on."""
-    with database.write() as connection:
+    with database.needed() as connection:
         for row in taken:
             rows.delete_port(connection, row)
     settle(database, place)
