@@ -12,6 +12,7 @@ the work, so that any number of processes may be at it. What cannot be put right
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 
 from hezi import errors
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from hezi.db.containers import ContainerRow
     from hezi.engine.paths import Paths
 
+_PATIENCE_S = 15.0
+_PAUSE_S = 0.002
 # What a monitor says of a container that it still looks after.
 ALIVE = frozenset({"created", "running", "paused", "restarting"})
 
@@ -84,6 +87,25 @@ def settle(paths: Paths, database: Database, row: ContainerRow) -> bool:
     return True
 
 
+def put_down(paths: Paths, database: Database, container_id: str) -> None:
+    """Write down the end of a container whose monitor has said it; returns when that is done, by whomever."""
+    deadline = time.monotonic() + _PATIENCE_S
+    boot = pidfd.boot_id()
+    while time.monotonic() < deadline:
+        with database.read() as connection:
+            row = containers.get(connection, container_id)
+        if row is None or row.state != containers.RUNNING:
+            return
+        said = held.state(paths, row.id, boot)
+        if said is not None and said["status"] in ALIVE:
+            return  # somebody has started it again
+        # Another process is at it, or a monitor that found no room for its last word is about to end.
+        busy = said is None and held.is_held(row, boot)
+        if not busy and settle(paths, database, row):
+            return
+        time.sleep(_PAUSE_S)
+
+
 def _let_go(database: Database, row: ContainerRow) -> None:
     with suppress(errors.Error), database.needed() as connection:
         containers.release(connection, row.id, row.state)
@@ -110,9 +132,10 @@ def _put_right(paths: Paths, database: Database, row: ContainerRow, one: record.
 
     :raises OSError, errors.Error: it cannot be done now.
     """
-    remove_cgroup(one.details.cgroup)
-    networking.detach(paths, database, row.id)
     last = held.last_state(paths, row.id)
+    if not last.get("cleaned") or (last.get("started_ns") or 0) < row.started_ns:
+        remove_cgroup(one.details.cgroup)
+    networking.detach(paths, database, row.id)
     found = held.end(paths, row)
     earlier = row.started_ns - 1 if row.state == containers.RUNNING else row.started_ns
     ended = found if found is not None and (found.get("started_ns") or 0) > earlier else None

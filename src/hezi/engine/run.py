@@ -132,16 +132,12 @@ class Running:
 
 
 def settle(paths: Paths, container_id: str) -> None:
-    """Write down the end of a container whose monitor has ended, if nobody else has yet."""
-    from hezi.db import containers
+    """Write down the end of a container whose monitor has ended."""
     from hezi.db.connection import Database
 
     database = Database(paths.database)
     try:
-        with database.read() as connection:
-            row = containers.get(connection, container_id)
-        if row is not None and row.state == containers.RUNNING:
-            recover.settle(paths, database, row)
+        recover.put_down(paths, database, container_id)
     finally:
         database.close()
 

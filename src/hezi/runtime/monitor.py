@@ -92,6 +92,7 @@ class Monitor:
     """See the module.
 
     :ivar announced: the engine knows that the container runs.
+    :ivar cleaned: it has ended, and nothing of its control groups is left.
     """
 
     __slots__ = (
@@ -106,6 +107,7 @@ class Monitor:
         "_wake",
         "announced",
         "child",
+        "cleaned",
         "clients",
         "done",
         "error",
@@ -161,7 +163,7 @@ class Monitor:
             self.health = Health(self.loop, settings["health"], self.joiner, self.target, self._health_changed)
         self.streams = Streams(self.loop, self.log, self.clients)
         self.child: Child | None = None
-        self.announced = self.done = self.paused = self.oom_killed = False
+        self.announced = self.cleaned = self.done = self.paused = self.oom_killed = False
         self.status = "created"
         self.error = self.stopped_by = ""
         self.exit_code = self.exit_signal = self.stop_signal = 0
@@ -512,7 +514,7 @@ class Monitor:
                 self.files.write_exit(record)
         self.log.close()
         self.groups.kill()
-        self.groups.delete()
+        self.cleaned = self.groups.delete()
         if self.settings["remove"]:
             self._remove()
         self.write_state()
@@ -590,6 +592,7 @@ class Monitor:
             "oom_killed": self.oom_killed,
             "stopped_by": self.stopped_by,
             "error": self.error,
+            "cleaned": self.cleaned,
             "monitor_pid": me,
             "monitor_start_time": _start_time(me),
         }

@@ -159,13 +159,15 @@ class Groups:
         finally:
             os.close(handle)
 
-    def delete(self) -> None:
-        """Remove the groups; what cannot be removed is left for the next sweep."""
+    def delete(self) -> bool:
+        """Remove the groups; False when one cannot be removed, which is left for the next sweep."""
+        gone = True
         for group in self._groups:
             try:
                 group.delete(1.0)
             except OSError:
-                continue
+                gone = False
+        return gone
 
 
 def _pids(group: Group) -> list[int]:

@@ -19,7 +19,7 @@ What the monitor needs of the host it is told; it opens no database and decides 
     root/containers/<id>/<id>-json.log      docker's json-file format, rotated to .1 .2 (:mod:`hezi.runtime.jsonlog`)
     runroot/containers/<id>/state.json      {"status", "pid", "start_time", "boot_id", "started_ns", "finished_ns",
                                             "restart_count", "health", "paused", "exit_code", "oom_killed", "error",
-                                            "monitor_pid", "monitor_start_time"}; replaced as a whole
+                                            "cleaned", "monitor_pid", "monitor_start_time"}; replaced as a whole
     runroot/containers/<id>/monitor.sock    0600; :mod:`hezi.runtime.protocol`
 
 ``status`` is created, running, paused, restarting, exited or removed; the last one is the marker that a container

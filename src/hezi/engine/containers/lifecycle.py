@@ -162,18 +162,7 @@ def stop(paths: Paths, database: Database, name: str, *, timeout: float | None =
             client.stop(signal, timeout)
             client.wait_gone()
         container_events.tell(paths, row, "stop")
-    settle(paths, database, row.id)
-
-
-def settle(paths: Paths, database: Database, container_id: str) -> None:
-    """Write down the end of a container, when it has ended and nobody has yet."""
-    with database.read() as connection:
-        row = containers.get(connection, container_id)
-    if row is None or row.state != containers.RUNNING:
-        return
-    boot = held.boot()
-    if not holding.runs(paths, row, boot, holder_lives=held.is_held(row, boot)):
-        recover.settle(paths, database, row)
+    recover.put_down(paths, database, row.id)
 
 
 def kill(paths: Paths, database: Database, name: str, signal: int = _KILL) -> None:
@@ -193,7 +182,7 @@ def kill(paths: Paths, database: Database, name: str, signal: int = _KILL) -> No
         if signal == _KILL:
             client.wait_gone(_GONE_SECONDS)
     if signal == _KILL:
-        settle(paths, database, row.id)
+        recover.put_down(paths, database, row.id)
 
 
 def pause(paths: Paths, database: Database, name: str) -> None:
@@ -250,9 +239,9 @@ def wait(paths: Paths, database: Database, name: str, *, timeout: float | None =
             if found is None:
                 return None
             if client.wait_gone(0.2):
-                settle(paths, database, row.id)
+                recover.put_down(paths, database, row.id)
             return int(found["ExitCode"])
-    settle(paths, database, row.id)
+    recover.put_down(paths, database, row.id)
     with database.read() as connection:
         now = containers.get(connection, row.id)
     if now is None:
