@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from hezi import errors
 from hezi._util.record import NamedTuple
-from hezi.engine import accounts, devices, facts, runspec
+from hezi.engine import accounts, devices, facts, runspec, syscall_filter
 from hezi.runtime import plan as plans
 from hezi.spec import runtime as rt
 
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from hezi.engine.runspec import Blueprint, Draft
     from hezi.linux.cgroup.layout import Layout
     from hezi.spec.image import ImageConfig
-
-_MAX_PROFILE = 1 << 20
 
 
 class Case(NamedTuple):
@@ -136,7 +132,7 @@ def plan(made: Blueprint, case: Case, paths: Paths, layout: Layout, cgroup_paths
     """
     from hezi.linux.cgroup import view
 
-    program, flags = seccomp(made.seccomp, made.spec.process.capabilities.bounding, paths)
+    program, flags = syscall_filter.load(made.seccomp, made.spec.process.capabilities.bounding, paths)
     options = plans.Options(
         root=f"overlay of {len(case.config.diff_ids)} layers",
         seccomp=program,
@@ -146,37 +142,6 @@ def plan(made: Blueprint, case: Case, paths: Paths, layout: Layout, cgroup_paths
         extras=made.mounts.extras,
     )
     return plans.make(made.spec, options, made.origins)
-
-
-def seccomp(choice: str, bounding: tuple[str, ...], paths: Paths) -> tuple[bytes | None, int]:
-    """Return the compiled filter and its flags, None for no filter.
-
-    :param choice: ``default``, ``unconfined`` or the path of a profile.
-    :param bounding: the capabilities that the profile's conditions ask for.
-    :raises errors.Error: the profile cannot be read or is wrong.
-    """
-    if choice == "unconfined":
-        return None, 0
-    from hezi.linux.seccomp import cache
-
-    profile = None if choice == "default" else _profile(choice)
-    found = cache.program(f"{paths.cache}/seccomp", bounding, profile)
-    return found.program, found.flags
-
-
-def _profile(path: str) -> bytes:
-    doing = f"opening seccomp profile ({path}) failed: open {path}"
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            raw = os.read(fd, _MAX_PROFILE + 1)
-        finally:
-            os.close(fd)
-    except OSError as error:
-        raise errors.Error(errors.INVALID, f"{doing}: {(error.strerror or '').lower()}") from error
-    if len(raw) > _MAX_PROFILE:
-        raise errors.Error(errors.INVALID, f"{doing}: larger than 1 MiB")
-    return raw
 
 
 def layout_of_host() -> Layout:

@@ -22,6 +22,7 @@ from hezi.engine import (
     parse_security,
     runspec_mounts,
     runspec_process,
+    syscall_filter,
 )
 from hezi.spec import runtime as rt
 
@@ -170,7 +171,7 @@ def build(
     )
     origins.update(_flag_origins(request))
     origins.update({f"mount:{path}": origin for path, origin in mounts.origins.items()})
-    return Blueprint(spec, seccomp(request, decided.security), mounts, decided, origins)
+    return Blueprint(spec, syscall_filter.choose(request, decided.security), mounts, decided, origins)
 
 
 def _flag_origins(request: RunRequest) -> dict[str, str]:
@@ -313,11 +314,3 @@ def cgroup_path(parent: str | None, container_id: str) -> str:
     if parts[0].endswith(".slice"):
         raise errors.Error(errors.UNSUPPORTED, f"cgroup parent '{parent}': systemd slices are not driven by hezi yet")
     return f"/{'/'.join(parts)}/{container_id}"
-
-
-def seccomp(request: RunRequest, security: parse_security.Security) -> str:
-    """Return which filter is wanted: ``default``, ``unconfined``, or the path of a profile."""
-    wanted = security.seccomp
-    if wanted is None:
-        return "unconfined" if request.privileged else "default"
-    return "default" if wanted == "builtin" else wanted

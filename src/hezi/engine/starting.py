@@ -15,7 +15,7 @@ from contextlib import ExitStack, suppress
 
 from hezi import errors
 from hezi._util.record import NamedTuple
-from hezi.engine import guests, held, networking, prepare, runspec, sources
+from hezi.engine import guests, held, networking, prepare, runspec, sources, syscall_filter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def _health(one: Launch, made: Blueprint) -> HealthConfig | None:
     if check is None or not args:
         return None
     process = made.spec.process._replace(args=args, terminal=False, console_size=None)
-    program, flags = prepare.seccomp(made.seccomp, process.capabilities.bounding, one.paths)
+    program, flags = syscall_filter.load(made.seccomp, process.capabilities.bounding, one.paths)
     plan = joining.plan(process, plans.Options(seccomp=program, seccomp_flags=flags))
     return monitor_start.HealthConfig(
         plan, check.interval, check.timeout, check.retries, check.start_period, check.start_interval

@@ -16,11 +16,10 @@ from hezi.engine import (
     parse_env,
     parse_limits,
     parse_security,
-    prepare,
     record,
-    runspec,
     runspec_process,
     streams,
+    syscall_filter,
 )
 from hezi.runtime import exec as joining
 from hezi.runtime import plan as plans
@@ -187,9 +186,9 @@ def _plan(
         made = _process(request, own._replace(env=variables, env_file=()), config, account, (details.hostname, host))
     if size is not None and request.tty:
         made = made._replace(console_size=rt.ConsoleSize(*size))
-    wanted = runspec.seccomp(own, parse_security.parse_security_opts(own.security_opt))
+    wanted = syscall_filter.choose(own, parse_security.parse_security_opts(own.security_opt))
     choice = "unconfined" if request.privileged else wanted
-    program, flags = prepare.seccomp(choice, made.capabilities.bounding, paths)
+    program, flags = syscall_filter.load(choice, made.capabilities.bounding, paths)
     return joining.plan(made, plans.Options(seccomp=program, seccomp_flags=flags))
 
 
