@@ -1,4 +1,4 @@
-"""The seccomp filter of a program: which one, and compiled; apart from other policy for ``exec``, which needs no more."""
+"""The seccomp filter of a program: which one, and compiled; apart from other policy, since ``exec`` needs no more."""
 
 from __future__ import annotations
 
