@@ -44,7 +44,7 @@ save -o %d/several.tar team/b team/c:1 @full:3.1
 cross several.tar
 rmi team/b:1 team/b:2 team/c:1 @full:3.1
 load -i %d/several.tar
-image ls --format '{{.Repository}}:{{.Tag}} {{.ID}}'
+~ image ls --format '{{.Repository}}:{{.Tag}} {{.ID}}'
 image save --output %d/several.tar team/b:1
 cross several.tar
 load -i %d/several.tar
@@ -56,7 +56,7 @@ tag @one:1 x:1
 save -o %d/x1.tar x:1
 tag @one:2 x:1
 load -i %d/x1.tar
-image ls --format '{{.Repository}}:{{.Tag}} {{.ID}}'
+~ image ls --format '{{.Repository}}:{{.Tag}} {{.ID}}'
 inspect -f '{{.Id}}' x:1
 """
 _REFUSALS = """
