@@ -111,7 +111,9 @@ class Session:
             done = subprocess.run(argv, input=data, capture_output=True, timeout=PATIENCE, check=False, **rest)
         except subprocess.TimeoutExpired:
             return Outcome(-1, f"{self._peer.argv[0]} does not end\n", "")
-        return Outcome(done.returncode, self._normal(done.stdout), self._normal(done.stderr))
+        outcome = Outcome(done.returncode, self._normal(done.stdout), self._normal(done.stderr))
+        # docker keeps the files of a directory in a map, whose order is chance.
+        return outcome.sorted() if words[0] == "diff" else outcome
 
     def close(self) -> None:
         """Remove the session's containers and end what was begun."""
