@@ -24,7 +24,7 @@ create --nosuch @life
 container create --name three @life false
 ps
 ps -a --format '{{.State}} {{.Status}} {{.Command}} {{.Image}}'
-ps -aq -f name=one
+ps -aq -f name=^one$
 ps -a -f status=created -f name=two --format '{{.Names}}'
 inspect -f '{{.State.Status}} {{.State.Running}} {{.State.ExitCode}} {{.State.Pid}} {{.State.StartedAt}}' one
 inspect -f '{{.Path}} {{json .Args}} {{.Name}} {{.RestartCount}}' two
@@ -41,7 +41,7 @@ await three {{.State.Status}} exited
 inspect -f '{{.State.ExitCode}}' three
 port one
 rm one two three slashed
-ps -aq -f name=one
+ps -aq -f name=^one$
 """
 
 _START = f"""
