@@ -150,12 +150,13 @@ def _mount(one: Launch, stack: ExitStack) -> int:
 
     directory = one.container.directory
     # The mark of a volatile mount, by which overlayfs refuses another one: after --rm and a restart it means nothing.
-    incompatible = f"{directory}/work/work/incompat"
+    work = f"{directory}/work"
+    incompatible = f"{work}/work/incompat"
     with suppress(OSError):
         os.unlink(f"{incompatible}/volatile/dirty")
         os.rmdir(f"{incompatible}/volatile")
         os.rmdir(incompatible)
-    rootfs = Rootfs(tuple(one.layers), f"{directory}/upper", f"{directory}/work", volatile=one.container.details.remove)
+    rootfs = Rootfs(tuple(one.layers), f"{directory}/upper", work, volatile=one.container.details.remove)
     root_fd = one.store.driver.mount(rootfs)
     stack.callback(os.close, root_fd)
     return root_fd

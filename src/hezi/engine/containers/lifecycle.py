@@ -24,7 +24,7 @@ from hezi.runtime import attach, protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from hezi.db.connection import Database
     from hezi.db.containers import ContainerRow
@@ -297,13 +297,3 @@ class _kept:
             if row is not None:
                 details = record.decode(row.config)._replace(remove=remove)
                 containers.configure(connection, row.id, record.encode(details))
-
-
-def each_running(paths: Paths, database: Database) -> Iterator[ContainerRow]:
-    """Yield the containers that run."""
-    with database.read() as connection:
-        rows = containers.held(connection)
-    boot = held.boot()
-    for row in rows:
-        if holding.runs(paths, row, boot, holder_lives=held.is_held(row, boot)):
-            yield row

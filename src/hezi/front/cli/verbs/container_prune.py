@@ -28,8 +28,9 @@ VERB = Verb(
 def call(session: Session, parsed: Parsed) -> int:
     """Ask, remove, and say how much space that gave back."""
     if not parsed.flag("force"):
-        question = "WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] "
-        if not _confirmed(question):
+        from hezi.front.cli import confirm
+
+        if not confirm.confirmed("WARNING! This will remove all stopped containers."):
             return 0
     done = session.engine.containers.prune(filters=parsed.texts("filter"), notice=session.notice)
     from hezi.front.cli import columns
@@ -38,10 +39,3 @@ def call(session: Session, parsed: Parsed) -> int:
         print("Deleted Containers:", *done.deleted, "", sep="\n")
     print(f"Total reclaimed space: {columns.size(done.space, 4)}")
     return 0
-
-
-def _confirmed(question: str) -> bool:
-    import sys
-
-    print(question, end="", flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from hezi.front.cli import values
 from hezi.front.cli.option import Option, Verb
 
@@ -30,13 +28,13 @@ VERB = Verb(
 def call(session: Session, parsed: Parsed) -> int:
     """Ask, remove, and name what went."""
     if not parsed.flag("force"):
-        print("WARNING! This will remove all custom networks not used by at least one container.")
+        from hezi.front.cli import confirm
+
+        lines = ["WARNING! This will remove all custom networks not used by at least one container."]
         filters = parsed.texts("filter")
         if filters:
-            print("\n  Items to be pruned will be filtered with:")
-            print(*(f"  - {text}" for text in filters), sep="\n")
-        print("Are you sure you want to continue? [y/N] ", end="", flush=True)
-        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+            lines += ["", "  Items to be pruned will be filtered with:", *(f"  - {text}" for text in filters)]
+        if not confirm.confirmed("\n".join(lines)):
             return 0
     gone = session.engine.networks.prune(filters=parsed.texts("filter"))
     if gone:

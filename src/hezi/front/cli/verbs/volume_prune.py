@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from hezi.front.cli import values
 from hezi.front.cli.option import Option, Verb
 
@@ -36,9 +34,9 @@ def call(session: Session, parsed: Parsed) -> int:
         raise Error(INVALID, message)
     which = "all local" if parsed.flag("all") else "anonymous local"
     if not parsed.flag("force"):
-        print(f"WARNING! This will remove {which} volumes not used by at least one container.")
-        print("Are you sure you want to continue? [y/N] ", end="", flush=True)
-        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        from hezi.front.cli import confirm
+
+        if not confirm.confirmed(f"WARNING! This will remove {which} volumes not used by at least one container."):
             return 0
     done = session.engine.volumes.prune(all_volumes=parsed.flag("all"), filters=parsed.texts("filter"))
     from hezi.front.cli import columns
