@@ -20,7 +20,8 @@ __all__ = ["NamedTuple", "Protocol"]
 
 _new = tuple.__new__
 
-# Constructors by number of fields. Their parameters are renamed, which is fifty times faster than compiling new ones.
+# Constructors by number of fields, for as many as most records have. Their parameters are renamed, which is fifty times
+# faster than compiling new ones.
 _CONSTRUCTORS: tuple[Callable[..., Any], ...] = (
     lambda _cls: _new(_cls, ()),
     lambda _cls, a: _new(_cls, (a,)),
@@ -31,6 +32,19 @@ _CONSTRUCTORS: tuple[Callable[..., Any], ...] = (
     lambda _cls, a, b, c, d, e, f: _new(_cls, (a, b, c, d, e, f)),
     lambda _cls, a, b, c, d, e, f, g: _new(_cls, (a, b, c, d, e, f, g)),
     lambda _cls, a, b, c, d, e, f, g, h: _new(_cls, (a, b, c, d, e, f, g, h)),
+    lambda _cls, a, b, c, d, e, f, g, h, i: _new(_cls, (a, b, c, d, e, f, g, h, i)),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j: _new(_cls, (a, b, c, d, e, f, g, h, i, j)),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k)),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m)),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n)),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o)),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p)),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q: _new(
+        _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q)
+    ),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r: _new(
+        _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r)
+    ),
 )
 
 # As in typing: to define one of these would break the record.

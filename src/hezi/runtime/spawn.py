@@ -28,6 +28,7 @@ _FLAGS = ("-I", "-S", "-X", "utf8")
 # collection the imports are 0.8 ms shorter, and pages that were shared by a fork stay so; nothing in there lives long.
 _PROGRAM = (
     "import sys, gc; gc.disable(); sys.path.append(sys.argv[1]); "
+    "from hezi._util import bundle; bundle.use(); "
     "from hezi.runtime.stage1 import main; main(int(sys.argv[2]), sys.argv[3:] == ['monitor'])"
 )
 _LINE = 3
