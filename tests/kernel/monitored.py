@@ -127,7 +127,7 @@ def collect(client: attach.MonitorClient, timeout: float = 20) -> tuple[bytes, b
             parts[kind].append(payload)
 
 
-def wait_until(condition: Any, timeout: float = 10) -> None:
+def wait_until(condition: Any, timeout: float = 30) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + timeout
     while not condition():

@@ -129,7 +129,7 @@ class Hezi:
             subprocess.run(["umount", "--lazy", line.split()[4]], capture_output=True, check=False)
 
 
-def wait_until(condition: Any, *, timeout: float = 10, every: float = 0.05) -> bool:
+def wait_until(condition: Any, *, timeout: float = 30, every: float = 0.05) -> bool:
     """Return True as soon as ``condition()`` is true, False when it was not within ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

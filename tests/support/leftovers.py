@@ -23,7 +23,7 @@ def look() -> Traces:
     return Traces(_mounts(), _cgroups(), _names("/run/netns"), _temporary())
 
 
-def left_behind(before: Traces, hezi: Hezi, *, timeout: float = 5.0) -> list[str]:
+def left_behind(before: Traces, hezi: Hezi, *, timeout: float = 15.0) -> list[str]:
     """Return what is there now and was not ``before``; what goes away by itself within ``timeout`` does not count."""
 
     def find() -> list[str]:
