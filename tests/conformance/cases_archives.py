@@ -216,6 +216,55 @@ search a b
 search @one
 search busybox
 """
+# One repository for both engines' manifests: what is pushed into another has that one's name, which differs.
+_LISTS = """
+manifest create --insecure @list:1 @one:1 @base
+manifest create --insecure @list:1 @full:3.1
+manifest create --insecure -a @list:1 @full:3.1
+manifest create --insecure --amend @list:1 @full:3.1
+manifest create --insecure @bad:1 @nosuch:1
+manifest create --insecure @bad:1 @one:nosuch
+manifest create UPPER @one:1
+manifest create --insecure @list:2 UPPER
+manifest create --insecure @list:2 localhost:1/x
+manifest create --insecure --amend @list @one:1
+manifest annotate @list:1 @nosuch:1 --arch arm
+manifest annotate @list:1 @base --arch arm --variant v7 --os linux --os-version 1.2 --os-features a,b --os-features b
+manifest annotate @list:1 @base --os-features c
+manifest annotate @list:1 @base --arch bogus
+manifest annotate @list:1 @base --os windows --arch s390x
+manifest annotate @list:1 @full:3.1 --os windows
+manifest annotate @list:9 @base --arch arm
+manifest annotate @list:1 UPPER
+manifest annotate UPPER @base
+manifest annotate
+manifest annotate a
+manifest inspect @list:1
+manifest inspect -v @list:1
+manifest inspect @list:1 @base
+manifest inspect -v @list:1 @base
+manifest inspect @list:1 @nosuch:1
+manifest inspect @list:9 @base
+manifest push --insecure @list:1
+manifest push --insecure @list:9
+manifest push --insecure UPPER
+manifest push
+manifest inspect --insecure @list:1
+manifest push --insecure -p @list
+manifest push --insecure -p @list
+manifest create --insecure @one:1 @list:1
+manifest create --insecure @one:all @one:1 @one:2
+manifest push --insecure @one:all
+manifest create --insecure localhost:1/x @one:1
+manifest push --insecure localhost:1/x
+manifest create
+manifest create a
+manifest rm @list:1
+manifest rm @list:1
+manifest inspect --insecure @list:1
+manifest rm @one:all @nosuch UPPER localhost:1/x
+manifest rm
+"""
 
 SESSIONS = {
     "save and load": _SAVE_AND_LOAD,
@@ -225,5 +274,6 @@ SESSIONS = {
     "push": _PUSH,
     "login": _LOGIN,
     "asking": _ASKING,
+    "manifest lists": _LISTS,
 }
 SESSIONS_LINES = {name: text.strip().splitlines() for name, text in SESSIONS.items()}

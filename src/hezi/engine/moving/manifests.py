@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from hezi.engine.paths import Paths
     from hezi.registry.client import RegistryClient
+    from hezi.registry.config import HostPolicy
     from hezi.spec.digest import Digest
 
 # The order in which docker writes a descriptor: that of its own type, and that of the OCI's.
@@ -42,17 +43,13 @@ class Referrer(NamedTuple):
 def inspect(name: str, *, insecure: bool = False, verbose: bool = False) -> dict[str, Any] | list[dict[str, Any]]:
     """See :meth:`hezi.engine.moving.registries.Registries.manifest`."""
     from hezi.registry.client import RegistryClient
-    from hezi.registry.config import host_policy
 
     reference = Reference.parse(name).with_default_tag()
-    policy = host_policy(reference.domain)
-    if insecure:
-        policy = policy._replace(insecure=True)
-    with RegistryClient(reference.domain, policy=policy) as client:
+    with RegistryClient(reference.domain, policy=policy(reference, insecure=insecure)) as client:
         content_type, digest, raw = client.manifest(reference.path, reference.digest or reference.tag or "")
         found = documents.parse_manifest(raw, content_type)
         if not verbose:
-            return _ordered(raw, found.media_type)
+            return ordered(raw, found.media_type)
         if isinstance(found, Manifest):
             descriptor = Descriptor(found.media_type, digest, len(raw))
             return _verbose(client, reference.path, str(reference), descriptor, raw)
@@ -60,6 +57,35 @@ def inspect(name: str, *, insecure: bool = False, verbose: bool = False) -> dict
             message = f"{reference.familiar} lists {len(found.manifests)} manifests, the limit is {_MAX_ENTRIES}"
             raise errors.Error(errors.CORRUPT, message)
         return [_entry(client, reference, entry) for entry in found.manifests]
+
+
+def policy(reference: Reference, *, insecure: bool) -> HostPolicy:
+    """Return how a registry is spoken to; ``insecure`` is for this one time."""
+    from hezi.registry.config import host_policy
+
+    found = host_policy(reference.domain)
+    return found._replace(insecure=True) if insecure else found
+
+
+def entry(reference: Reference, *, insecure: bool) -> dict[str, Any]:
+    """Return a manifest as ``manifest inspect -v`` shows it.
+
+    :raises errors.Error: NOT_FOUND; INVALID: it is an index.
+    """
+    from hezi.registry.client import RegistryClient
+
+    with RegistryClient(reference.domain, policy=policy(reference, insecure=insecure)) as client:
+        try:
+            content_type, digest, raw = client.manifest(reference.path, reference.digest or reference.tag or "")
+        except errors.Error as error:
+            if error.kind == errors.NOT_FOUND:
+                error.message = f"no such manifest: {reference.familiar}"
+            raise
+        found = documents.parse_manifest(raw, content_type)
+        if not isinstance(found, Manifest):
+            raise errors.Error(errors.INVALID, f"{reference.familiar} is a manifest list")
+        descriptor = Descriptor(found.media_type, digest, len(raw))
+        return _verbose(client, reference.path, str(reference), descriptor, raw)
 
 
 def _entry(client: RegistryClient, reference: Reference, entry: Descriptor) -> dict[str, Any]:
@@ -82,17 +108,18 @@ def _verbose(client: RegistryClient, path: str, where: str, descriptor: Descript
         platform = config.platform
     if platform is not None:
         described["platform"] = {"architecture": platform.architecture, "os": platform.os}
-        described["platform"] |= {"variant": platform.variant} if platform.variant else {}
+        more = (("os.version", platform.os_version), ("os.features", list(platform.os_features)))
+        described["platform"].update((key, value) for key, value in (*more, ("variant", platform.variant)) if value)
     kind = {documents.OCI_MANIFEST: "OCIManifest", documents.DOCKER_MANIFEST: "SchemaV2Manifest"}
     return {
         "Ref": where,
         "Descriptor": described,
         "Raw": base64.b64encode(raw).decode("ascii"),
-        kind.get(found.media_type, "Index"): _ordered(raw, found.media_type),
+        kind.get(found.media_type, "Index"): ordered(raw, found.media_type),
     }
 
 
-def _ordered(raw: bytes, media_type: str) -> dict[str, Any]:
+def ordered(raw: bytes, media_type: str) -> dict[str, Any]:
     """Return a document with its descriptors' fields in docker's order; fields that docker does not know stay, last."""
     document: dict[str, Any] = dict(load_object(raw, limit=documents.MAX_MANIFEST, what="manifest"))
     order = _OCI_ORDER if media_type == documents.OCI_MANIFEST else _DOCKER_ORDER

@@ -26,6 +26,10 @@ BUILT = {
     "login": ("login", "Common Commands", "Log in to a registry"),
     "logout": ("logout", "Common Commands", "Log out from a registry"),
     "search": ("search", "Common Commands", "Search a registry for images"),
+    "manifest annotate": ("manifest_annotate", "", "Say what a manifest of a list is for"),
+    "manifest create": ("manifest_create", "", "Make a list of manifests, to be pushed as one name"),
+    "manifest push": ("manifest_push", "", "Push a list of manifests"),
+    "manifest rm": ("manifest_rm", "", "Remove lists of manifests that were made here"),
     "manifest inspect": ("manifest_inspect", "", "Show a manifest as a registry has it"),
     "save": ("save", "Commands", "Write images as an archive that docker, podman and skopeo load"),
     "logs": ("logs", "Commands", "Show what a container wrote"),
@@ -175,7 +179,6 @@ GROUPS = {
 }
 
 CONTAINERS = "it comes with containers that outlive the command (create, start, ps, logs, exec), the next part"
-IMAGES = "it comes with the rest of the image commands"
 BUILDS = "it comes with the build part"
 NO_SWARM = "hezi has no swarm mode and manages one machine"
 NO_DAEMON = "hezi has no daemon, so there is nothing to choose or connect to"
@@ -184,9 +187,6 @@ NO_TRUST = "hezi does no Notary signing; images are verified by digest"
 
 # reason -> {group: names}; the group "" holds the names without one
 PLANNED = {
-    IMAGES: {
-        "manifest": "annotate create push rm",
-    },
     BUILDS: {"": "build", "image": "build", "builder": "build prune"},
 }
 REFUSED = {

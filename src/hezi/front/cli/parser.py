@@ -160,7 +160,9 @@ class _Parser:
             raise UsageError(message) from None
         if option.many:
             kept = self.parsed.values.get(option.name)
-            self.parsed.values[option.name] = [*kept, value] if isinstance(kept, list) else [value]
+            # pflag's stringSlice: one flag may have several values. No value of such a flag has quotes in it.
+            more = [part for part in text.split(",") if text] if option.kind == "strings" else [value]
+            self.parsed.values[option.name] = [*kept, *more] if isinstance(kept, list) else more
         else:
             self.parsed.values[option.name] = value
 

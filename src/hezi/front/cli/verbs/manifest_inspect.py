@@ -1,8 +1,8 @@
-"""``hezi manifest inspect``."""
+"""``hezi manifest inspect``: what was made here goes first, then the registry is asked."""
 
 from __future__ import annotations
 
-from hezi.errors import UNSUPPORTED, Error
+from hezi.errors import Error
 from hezi.front.cli.option import Option, Verb
 
 TYPE_CHECKING = False
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 VERB = Verb(
     "[OPTIONS] [MANIFEST_LIST] MANIFEST",
-    "Show a manifest as a registry has it; nothing is pulled",
+    "Show a manifest of a list that was made here, or as a registry has it; nothing is pulled",
     options=(
         Option("insecure", "bool", "Accept plain HTTP, and TLS certificates that nobody vouches for"),
         Option("verbose", "bool", "Show descriptors, platforms and the raw bytes too", short="v"),
@@ -28,16 +28,14 @@ def call(session: Session, parsed: Parsed) -> int:
     """Print the document as docker does."""
     import json
 
-    if len(parsed.args) > 1:
-        message = "manifest lists of this machine come with 'manifest create', which is not built yet"
-        raise Error(UNSUPPORTED, message, hint=f"name the manifest in its registry: {parsed.args[1]}")
     name = parsed.args[0]
+    registries, verbose = session.engine.registries, parsed.flag("verbose")
     try:
-        found = session.engine.registries.manifest(
-            name, insecure=parsed.flag("insecure"), verbose=parsed.flag("verbose")
-        )
+        found = registries.local_list(*parsed.args, verbose=verbose)
+        if found is None:
+            found = registries.manifest(name, insecure=parsed.flag("insecure"), verbose=verbose)
     except Error as error:
-        if error.kind == "not-found":
+        if error.kind == "not-found" and len(parsed.args) == 1:
             from hezi.spec.reference import Reference
 
             error.message = f"no such manifest: {Reference.parse(name).with_default_tag()}"
