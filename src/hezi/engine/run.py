@@ -180,7 +180,7 @@ def detached(paths: Paths, request: RunRequest, callbacks: Callbacks, stage: Sta
 def attach_flags(request: RunRequest, *, tied: bool = False) -> int:
     """Return what the starter of a container wants of its monitor."""
     wanted = set(request.attach) or {"stdout", "stderr", *(("stdin",) if request.interactive else ())}
-    flags = protocol.OWNER | protocol.BACKPRESSURE
+    flags = protocol.BACKPRESSURE
     flags |= protocol.TIED if tied else 0
     flags |= protocol.WANT_STDOUT if "stdout" in wanted else 0
     flags |= protocol.WANT_STDERR if "stderr" in wanted else 0

@@ -21,7 +21,6 @@ from hezi.runtime import attach, protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from hezi.engine.callers import Streams
@@ -46,7 +45,7 @@ class Session:
         self.client = client
         self.ended: dict[str, Any] | None = None
         self.detached = self.gone = False
-        self._writers = {protocol.STDOUT: _writer(io.stdout), protocol.STDERR: _writer(io.stderr)}
+        self._writers = {protocol.STDOUT: streams.writer(io.stdout), protocol.STDERR: streams.writer(io.stderr)}
         self._source = source
         self._pending = memoryview(io.data)
         self._input_over = source < 0
@@ -152,7 +151,7 @@ class Session:
                 self._writers[kind](payload)
             except BrokenPipeError:
                 # Our reader is gone: the program is to know, as it would without us.
-                self._writers[kind] = _discard
+                self._writers[kind] = streams.discard
                 with suppress(attach.Gone):
                     self.client.close_output(kind)
         elif kind == protocol.EXIT:
@@ -203,11 +202,3 @@ class Session:
             os.close(self._wake)
             self._wake = -1
             self.client.close()
-
-
-def _writer(target: int | Callable[[bytes], None]) -> Callable[[bytes], None]:
-    return streams.writer(target) if isinstance(target, int) else target
-
-
-def _discard(_data: bytes) -> None:
-    """Nobody wants it."""

@@ -74,7 +74,7 @@ class Pump:
     :param sink: our end of the program's input; equal to the descriptor of an output for a terminal; -1 for none.
     :param data: input that is there already (the Python API's ``input=``).
     :param detach: finds the detach keys, or None.
-    :param on_detach: called when they were typed.
+    :ivar detached: they were typed: the caller is to leave, the program goes on.
     """
 
     def __init__(
@@ -86,7 +86,6 @@ class Pump:
         sink: int = -1,
         data: bytes = b"",
         detach: DetachFilter | None = None,
-        on_detach: Callable[[], None] | None = None,
     ) -> None:
         self._pidfd = pidfd
         self._outputs = {output.fd: output for output in outputs}
@@ -94,7 +93,7 @@ class Pump:
         self._sink = sink
         self._pending = memoryview(data)
         self._detach = detach
-        self._on_detach = on_detach
+        self.detached = False
         self._terminal = sink >= 0 and sink in self._outputs
         self._poll = select.poll()
         self._watched: dict[int, int] = {}
@@ -110,15 +109,10 @@ class Pump:
         """The master side of the box's terminal; -1 when there is none, or it is closed."""
         return self._sink if self._terminal else -1
 
-    def run(self, timeout: float | None = None, *, stop: Callable[[], bool] | None = None) -> bool:
-        """Move bytes until the program has ended; False when ``timeout`` seconds passed before that.
-
-        :param stop: asked after each turn whether to leave it; then True is returned.
-        """
+    def run(self, timeout: float | None = None) -> bool:
+        """Move bytes until the program has ended or was left; False when ``timeout`` seconds passed before that."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        while self._pidfd in self._watched:
-            if stop is not None and stop():
-                break
+        while self._pidfd in self._watched and not self.detached:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 return False
@@ -190,8 +184,7 @@ class Pump:
             self._source = -1
         elif self._detach is not None:
             data, found = self._detach.feed(data)
-            if found and self._on_detach is not None:
-                self._on_detach()
+            self.detached = self.detached or found
         if data and self._sink >= 0:
             self._pending = memoryview(bytes(self._pending) + data) if self._pending else memoryview(data)
             self._feed()
@@ -228,7 +221,7 @@ class Pump:
         except BrokenPipeError:
             # Our reader is gone. Closing the pipe lets the program know; a terminal is read on and thrown away.
             if self._terminal:
-                self._outputs[fd].write = _discard
+                self._outputs[fd].write = discard
             else:
                 self._close_output(fd)
 
@@ -258,12 +251,18 @@ class Pump:
             self._source = -1
 
 
-def _discard(data: bytes) -> None:
+def discard(_data: bytes) -> None:
     """Nobody wants it."""
 
 
-def writer(fd: int) -> Callable[[bytes], None]:
-    """Return a function that writes everything to ``fd``, waiting when it is non-blocking and full."""
+def writer(target: int | Callable[[bytes], None]) -> Callable[[bytes], None]:
+    """Return a function that writes everything to a descriptor, waiting when it is non-blocking and full.
+
+    A function is returned as it is.
+    """
+    if not isinstance(target, int):
+        return target
+    fd = target
 
     def write(data: bytes) -> None:
         view = memoryview(data)

@@ -525,17 +525,17 @@ class Monitor:
     def _remove(self) -> None:
         from hezi._util import atomic
 
-        for path in (self.settings["directory"], *self.settings["remove_trees"]):
-            parent, name = os.path.split(path)
+        path = self.settings["directory"]
+        parent, name = os.path.split(path)
+        try:
+            at = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                at = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                try:
-                    atomic.remove_tree(at, name)
-                finally:
-                    os.close(at)
-            except OSError as error:
-                self.error = f"cannot remove {path}: {error.strerror}"
-                return
+                atomic.remove_tree(at, name)
+            finally:
+                os.close(at)
+        except OSError as error:
+            self.error = f"cannot remove {path}: {error.strerror}"
+            return
         self.status = "removed"
         self.files.event("destroy")
 

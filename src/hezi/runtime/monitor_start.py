@@ -122,7 +122,7 @@ class MonitorRequest(NamedTuple):
     :ivar client: flags of HELLO for the caller's own connection; 0 for none: then ``Monitored.client`` only asks.
     :ivar remount: without it there are no restarts.
     :ivar stop_timeout: seconds until SIGKILL; -1 is never.
-    :ivar remove: ``--rm``: the directory, and ``remove_trees`` (anonymous volumes), go when it has ended.
+    :ivar remove: ``--rm``: the directory goes when it has ended.
     :ivar events: a file to which a line of JSON is appended for each thing that happens; "" for none.
     :ivar event_attributes: what each of them says beside its own: the image, the labels.
     :ivar event_volumes: (name, destination, propagation, writable) of each volume, for those that tell of them.
@@ -147,7 +147,6 @@ class MonitorRequest(NamedTuple):
     stop_signal: int = 15
     stop_timeout: float = 10
     remove: bool = False
-    remove_trees: tuple[str, ...] = ()
     events: str = ""
     event_attributes: tuple[tuple[str, str], ...] = ()
     event_volumes: tuple[tuple[str, str, str, bool], ...] = ()
@@ -243,7 +242,6 @@ def _settings(request: MonitorRequest) -> dict[str, Any]:
         "stop_signal": request.stop_signal,
         "stop_timeout": request.stop_timeout,
         "remove": request.remove,
-        "remove_trees": request.remove_trees,
         "events": request.events,
         "event_attributes": request.event_attributes,
         "event_volumes": request.event_volumes,

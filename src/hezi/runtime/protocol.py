@@ -70,8 +70,6 @@ WANT_STDIN = 1
 WANT_STDOUT = 2
 WANT_STDERR = 4
 BACKPRESSURE = 8
-# This client starts the container: nothing of its output is lost, and with its input's end the program's ends.
-OWNER = 16
 # The container is killed when this client goes without a word: a program's sandbox ends with the program.
 TIED = 32
 

@@ -27,7 +27,7 @@ from hezi.spec import runtime as rt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from types import TracebackType
 
     from hezi.db.connection import Database
@@ -65,14 +65,17 @@ class Joined:
     """A program that joined a container, with its caller attached. A context manager that kills it when it is left.
 
     :ivar pid: in the caller's process namespace.
-    :ivar detached: the detach keys were typed, and it goes on.
     """
 
     def __init__(self, executed: joining.Executed, pump: streams.Pump | None) -> None:
         self._executed = executed
         self._pump = pump
         self.pid = executed.pid
-        self.detached = False
+
+    @property
+    def detached(self) -> bool:
+        """The detach keys were typed, and it goes on."""
+        return self._pump is not None and self._pump.detached
 
     def wait(self, *, timeout: float | None = None) -> int:
         """Move the bytes until it has ended, and return its exit code (128+n for a signal).
@@ -80,7 +83,7 @@ class Joined:
         :param timeout: seconds; then kind ``timeout`` is raised and it still runs.
         :raises errors.Error: UNAVAILABLE: the container ended in between and nobody knows how it did.
         """
-        if self._pump is not None and not self._pump.run(timeout, stop=lambda: self.detached):
+        if self._pump is not None and not self._pump.run(timeout):
             raise errors.Error(errors.TIMEOUT, f"the program still runs after {timeout:g} seconds")
         if self.detached:
             return 0
@@ -144,9 +147,7 @@ def start(paths: Paths, database: Database, name: str, request: ExecRequest, io:
         executed = joining.start(held.directory(paths, row.id), plan, stdin=reads, detached=request.detach)
     if request.detach:
         return Joined(executed, None)
-    joined = Joined(executed, None)
-    joined._pump = _pump(executed, request, io, joined)  # noqa: SLF001 - it tells the other that the keys were typed
-    return joined
+    return Joined(executed, _pump(executed, request, io))
 
 
 @contextmanager
@@ -236,22 +237,19 @@ def _process(
     )
 
 
-def _pump(executed: joining.Executed, request: ExecRequest, io: Streams, joined: Joined) -> streams.Pump:
+def _pump(executed: joining.Executed, request: ExecRequest, io: Streams) -> streams.Pump:
     """Hand the program's descriptors to the pump, which owns them from here on."""
     if request.tty:
-        outputs = [streams.Output(executed.master, _writer(io.stdout))]
+        outputs = [streams.Output(executed.master, streams.writer(io.stdout))]
         sink = executed.master
     else:
         outputs = [
-            streams.Output(executed.stdout, _writer(io.stdout)),
-            streams.Output(executed.stderr, _writer(io.stderr)),
+            streams.Output(executed.stdout, streams.writer(io.stdout)),
+            streams.Output(executed.stderr, streams.writer(io.stderr)),
         ]
         sink = executed.stdin
     executed.master = executed.stdin = executed.stdout = executed.stderr = -1
     keys = parse_limits.parse_detach_keys(request.detach_keys or parse_limits.DEFAULT_DETACH_KEYS)
-
-    def typed() -> None:
-        joined.detached = True
 
     return streams.Pump(
         executed.pidfd,
@@ -260,9 +258,4 @@ def _pump(executed: joining.Executed, request: ExecRequest, io: Streams, joined:
         sink=sink,
         data=io.data,
         detach=streams.DetachFilter(keys) if request.tty and request.interactive else None,
-        on_detach=typed,
     )
-
-
-def _writer(target: int | Callable[[bytes], None]) -> Callable[[bytes], None]:
-    return streams.writer(target) if isinstance(target, int) else target
