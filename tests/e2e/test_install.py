@@ -65,3 +65,21 @@ def test_the_command_imports_nothing_before_hezi(installed: Path):
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "hezi.front.cli.main" in loaded
     assert not loaded & {"re", "typing", "json", "importlib.metadata"}
+
+
+@pytest.mark.needs("module:pip")
+def test_the_first_command_puts_the_compiled_modules_into_one_file(installed: Path):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPATH"] = str(installed)
+    command = str(installed / "bin" / "hezi")
+    for _ in range(2):
+        subprocess.run([command, "version"], check=True, env=environment, stdout=subprocess.DEVNULL)
+    (bundle,) = (installed / "hezi" / "__pycache__").glob("modules.*.bundle")
+    written = bundle.stat().st_mtime_ns
+    done = subprocess.run(
+        [sys.executable, "-v", command, "version"], env=environment, capture_output=True, text=True, check=True
+    )
+    # What Python itself finds it names with its compiled file.
+    assert "hezi/front/cli/__pycache__" not in done.stderr
+    assert "hezi/_util/__pycache__/bundle" in done.stderr
+    assert bundle.stat().st_mtime_ns == written

@@ -113,14 +113,15 @@ def use() -> Finder | None:
     return finder
 
 
-def renew(finder: Finder | None) -> bool:
-    """Write the bundle again if it lacked something in this process and Python may write compiled files.
+def renew() -> bool:
+    """Write the bundle again if it was used, lacked something and Python may write compiled files.
 
     It holds the modules that have a compiled file: nothing is compiled for it that no command used.
 
     :return: whether it was written. Where it cannot be, nothing is lost but the time it saves.
     """
-    if finder is None or not finder.missed or sys.dont_write_bytecode:
+    missed = any(isinstance(finder, Finder) and finder.missed for finder in sys.meta_path)
+    if not missed or sys.dont_write_bytecode:
         return False
     path = _path()
     return path is not None and write(path)

@@ -21,7 +21,7 @@ from hezi.spec import digest
 print(type(digest.__loader__).__name__, digest.__file__, getattr(digest, 'ADDED', 'nothing'), finder.missed)
 """
 WRITE = "from hezi._util import bundle; print(bundle.write())"
-RENEW = "from hezi._util import bundle; finder = bundle.use(); import hezi.spec.digest; print(bundle.renew(finder))"
+RENEW = "from hezi._util import bundle; bundle.use(); import hezi.spec.digest; print(bundle.renew())"
 
 
 class Tree:

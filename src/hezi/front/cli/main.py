@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from hezi._util import bundle
 from hezi.errors import INTERNAL, Error
 from hezi.front.cli import commands, errors, linked, parser
 from hezi.front.cli.global_options import GLOBAL_OPTIONS
@@ -40,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     gc.set_threshold(_GARBAGE_THRESHOLD)
     code = _guarded(sys.argv)
+    bundle.renew()
     if sys.gettrace() is None and sys.getprofile() is None:
         # Taking the interpreter down in order costs 4 ms after a run, for objects that the kernel frees at once.
         # What had to be closed is closed, what had to be written is flushed.
