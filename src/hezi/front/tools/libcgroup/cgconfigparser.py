@@ -44,17 +44,16 @@ def main(program: str, words: list[str]) -> int:
     except ValueError as error:
         common.err(f"{program}: {error}\n")
         return common.BAD_ARGUMENTS
+    files: list[str] = []
     for letter, path in sources:
         try:
-            files = [path] if letter == "l" else _files(path)
+            files += [path] if letter == "l" else _files(path)
         except OSError as error:
             common.err(f"{program}: cannot open {path}: {error.strerror}\n")
             return 1
-        for file in files:
-            code = _load(program, file, rights)
-            if code:
-                return code
-    return 0
+    # What one file cannot have is no reason to leave out another: the exit tells of the first.
+    codes = [_load(program, file, rights) for file in files]
+    return next((code for code in codes if code), 0)
 
 
 def _files(directory: str) -> list[str]:

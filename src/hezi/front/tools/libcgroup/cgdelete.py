@@ -42,6 +42,10 @@ def main(program: str, words: list[str]) -> int:
         if spec is None:
             common.err(f"{program}: error parsing cgroup '{text}'\n")
             return common.BAD_ARGUMENTS
+        if "*" in spec.controllers:
+            # What is removed is named.
+            common.err(f"{program}: cannot remove group '{spec.path}': {common.TEXTS[common.NOT_MOUNTED]}\n")
+            return common.NOT_MOUNTED
         specs.append(spec)
     code = 0
     for spec in specs:

@@ -44,6 +44,8 @@ def main(program: str, words: list[str]) -> int:
         common.err(f"cgroup change of group failed: {error.text}\n")
         return error.code
     try:
+        if not command[0]:
+            raise FileNotFoundError(_ENOENT, os.strerror(_ENOENT))
         os.execvp(command[0], command)  # noqa: S606 - a program is what the user asks for
     except OSError as error:
         common.err(f"{program}: {command[0]}: {os.strerror(error.errno or 0)}\n")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hezi.linux.cgroup.survey import Survey
 
 _LONG = {"variable": "r", "help": "h", "all": "a", "values-only": "v"}
+_EINVAL = 22
 USAGE = """\
 Usage: {0} [-nv] [-r <name>] [-g <controllers>] [-a] <path> ...
    or: {0} [-nv] [-r <name>] -g <controllers>:<path> ...
@@ -70,9 +71,11 @@ def _wishes(found: Survey, given: Given, groups: list[str]) -> list[Wish] | int:
     wishes: list[Wish] = []
     controllers: list[str] = []
     for text in (value for letter, value in given if letter == "g"):
-        words, colon, path = text.partition(":")
+        words, _, path = text.partition(":")
         listed = [word for word in words.split(",") if word]
-        if colon:
+        if not listed:
+            return common.BAD_ARGUMENTS
+        if path:
             wishes.append(Wish(path, (), tuple(listed)))
         else:
             controllers += listed
@@ -82,7 +85,9 @@ def _wishes(found: Survey, given: Given, groups: list[str]) -> list[Wish] | int:
     if (wishes and groups) or ((names or controllers) and not groups):
         return common.BAD_ARGUMENTS
     if everything or (not names and not controllers):
-        controllers += [name for one in found.hierarchies for name in found.ordered(one) if name not in controllers]
+        controllers += [name for one in found.hierarchies for name in found.ordered(one)]
+    if everything and wishes:
+        wishes = [wish._replace(controllers=(*wish.controllers, *controllers)) for wish in wishes]
     wishes += [Wish(group, names, () if names else tuple(controllers)) for group in groups]
     if everything and not wishes:
         return [Wish("", (), tuple(controllers))]
@@ -94,7 +99,7 @@ def _values(found: Survey, wish: Wish) -> list[tuple[str, str]]:
         return [(name, _value(found, wish.group, name)) for name in wish.names]
     values: list[tuple[str, str]] = []
     there, mounted = False, False
-    for controller in wish.controllers:
+    for controller in dict.fromkeys(wish.controllers):
         one = found.carrying(controller)
         if one is None:
             continue
@@ -125,6 +130,8 @@ def _value(found: Survey, group: str, name: str) -> str:
                 raise FileNotFoundError(2, os.strerror(2))
             return node.read(name)
     except OSError as error:
+        if error.errno == _EINVAL:
+            return ""  # one that is there to be written only
         raise common.FailedError(common.OTHER, f"variable file read failed {os.strerror(error.errno or 0)}") from None
 
 

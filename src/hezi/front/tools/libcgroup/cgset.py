@@ -6,7 +6,7 @@ from hezi.front.tools.libcgroup import common, getopt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hezi.linux.cgroup.survey import Survey
+    from hezi.linux.cgroup.survey import Mounted, Survey
 
 _LONG = {"variable": "r", "help": "h", "copy-from": "1", "rule": "r"}
 USAGE = """\
@@ -29,11 +29,12 @@ def main(program: str, words: list[str]) -> int:
     if "h" in letters:
         common.out(USAGE.format(program))
         return 0
-    if letters == {"r", "1"}:
+    if letters == {"r", "1"} or sum(letter == "1" for letter, _ in given) > 1:
         common.misused(program, "", "--help")
         return common.BAD_ARGUMENTS
     if not groups:
-        common.err(f"Usage is {program} -r <name=value> <relative path to cgroup>\n")
+        usage = f"Usage is {program} -r <name=value> <relative path to cgroup>"
+        common.err(f"{usage}\n" if "1" not in letters else f"{program}: no cgroup specified\n")
         return common.BAD_ARGUMENTS
     if not letters:
         common.err(f"{program}: no name-value pair was set\n")
@@ -47,6 +48,8 @@ def main(program: str, words: list[str]) -> int:
         found = common.take()
         if "1" in letters:
             pairs = _values_of(found, dict(given)["1"])
+        else:
+            _all_have_a_place(found, pairs)
         for group in groups:
             _set(found, group, pairs, copied="1" in letters)
     except common.FailedError as error:
@@ -59,7 +62,7 @@ def _pairs(texts: list[str]) -> list[tuple[str, str]]:
     pairs = []
     for text in texts:
         name, equals, value = text.partition("=")
-        if not equals or not value or not name.partition(".")[2]:
+        if not equals or not value or "." not in name:
             message = f"wrong parameter of option -r: {text}"
             raise ValueError(message)
         pairs.append((name, value))
@@ -105,9 +108,7 @@ def write(found: Survey, group: str, name: str, value: str) -> None:
 
     :raises common.FailedError: no such controller, group or file; the kernel refuses.
     """
-    one = found.carrying(name.partition(".")[0])
-    if one is None and name.startswith("cgroup."):
-        one = found.v2
+    one = _place(found, name)
     if one is None:
         raise common.FailedError(common.NOT_MOUNTED)
     if "/" in name:
@@ -121,3 +122,14 @@ def write(found: Survey, group: str, name: str, value: str) -> None:
         import os
 
         raise common.FailedError(common.OTHER, os.strerror(error.errno or 0)) from None
+
+
+def _all_have_a_place(found: Survey, pairs: list[tuple[str, str]]) -> None:
+    """Complain before anything is written."""
+    if any(_place(found, name) is None for name, _ in pairs):
+        raise common.FailedError(common.NOT_MOUNTED, f"cgroup modify error: {common.TEXTS[common.NOT_MOUNTED]}")
+
+
+def _place(found: Survey, name: str) -> Mounted | None:
+    """The hierarchy that a file of this name is in."""
+    return found.carrying(name.partition(".")[0]) or (found.v2 if name.startswith("cgroup.") else None)

@@ -62,8 +62,8 @@ def main(program: str, words: list[str]) -> int:
         common.err(f"{error.text}\n")
         return error.code
     except OSError as error:
-        common.err(f"ERROR: Failed to open file {error.filename}: {error.strerror}\n")
-        return 1
+        common.err(f"{program}: Failed to open file {error.filename}: {error.strerror}\n")
+        return common.OTHER if error.filename == dict(given).get("f") else 1
     return 0
 
 
@@ -93,6 +93,8 @@ class _Snapshot:
         yield "}\n\n"
         for one in self.found.hierarchies:
             controllers = self.found.ordered(one)
+            if not controllers and one.hierarchy.name:
+                controllers = (one.title,)
             if controllers and (not self.wanted or self.wanted & set(controllers)):
                 yield from self._groups(one, controllers)
 
@@ -125,7 +127,7 @@ class _Snapshot:
         lines = [f"group {_quoted(node.at[1:])} {{\n", *_rights(node)]
         names = node.files()
         for controller in controllers:
-            lines.append(f"\t{controller} {{\n")
+            lines.append(f"\t{_quoted(controller)} {{\n")
             for name in names:
                 if name.startswith(f"{controller}."):
                     lines += self._value(node, name)

@@ -105,12 +105,12 @@ def _all(found: Survey) -> list[str]:
 
 
 def clean(path: str) -> str:
-    """Bring a path to ``/a/b``; slashes may be missing or too many.
+    """Bring a path to ``/a/b``; slashes may be missing or too many, and ``.`` is where one is.
 
     :raises OSError: ENOENT, with ``..`` in it: it would lead elsewhere.
     """
-    parts = [part for part in path.split("/") if part]
-    if {".", ".."} & set(parts):
+    parts = [part for part in path.split("/") if part not in {"", "."}]
+    if ".." in parts:
         raise FileNotFoundError(_ENOENT, "No such file or directory", path)
     return "/" + "/".join(parts)
 

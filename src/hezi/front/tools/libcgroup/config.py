@@ -142,6 +142,9 @@ class _Reader:
     def group(self, name: str, rights: Rights) -> Group:
         self.next("{")
         controllers = []
+        if self.closes():
+            message = f"error at line number {self.line} at }}: syntax error"
+            raise BadConfigError(message)
         while not self.closes():
             word = self.next()
             if word == "perm":

@@ -42,6 +42,8 @@ def parse(
             return given, [word, *queue]
         else:
             rest.append(word)
+        if given and given[-1][0] == "h":
+            break  # help is given at once, whatever follows
     return given, rest
 
 
@@ -85,6 +87,8 @@ def _short(program: str, cluster: str, letters: str, queue: list[str], given: Gi
             raise Misused(message)
         if not _takes(letters, letter):
             given.append((letter, ""))
+            if letter == "h":
+                return
             continue
         if not cluster and not queue:
             message = f"{program}: option requires an argument -- '{letter}'"

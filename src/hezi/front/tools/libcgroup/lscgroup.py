@@ -58,8 +58,8 @@ def main(program: str, words: list[str]) -> int:
 def _show_some(program: str, found: Survey, specs: list[Spec]) -> int:
     code = 0
     for spec in specs:
-        wanted = set(spec.controllers)
-        one = next((one for one in found.hierarchies if wanted & set(one.hierarchy.controllers)), None)
+        carriers = [found.carrying(word) for word in spec.controllers]
+        one = next((one for one in found.hierarchies if one in carriers), None)
         if one is None:
             code = common.FAIL
             name = f"{spec.controllers[0]}..:{spec.path}"
@@ -74,7 +74,7 @@ def _show(found: Survey, one: Mounted, path: str) -> None:
         below = common.clean(path).rstrip("/")
     except OSError:
         return
-    names = ",".join(found.ordered(one))
+    names = ",".join(found.ordered(one)) or one.title
     base = one.hierarchy.mount_point
     lines: list[str] = []
     if os.path.isdir(base + below):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from hezi._util.record import NamedTuple
+from hezi.linux.cgroup import tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,11 +67,11 @@ def parse_group(name: str) -> int:
 
 
 def parse_mode(text: str) -> int:
-    """Read an octal mode.
+    """Read an octal mode of three or four digits: shorter ones are slips (``-d 75``).
 
     :raises ValueError: it is none.
     """
-    if not text or len(text) > 4 or set(text) - set("01234567"):
+    if len(text) not in {3, 4} or set(text) - set("01234567"):
         message = f"wrong mode format {text}"
         raise ValueError(message)
     return int(text, 8)
@@ -78,10 +80,22 @@ def parse_mode(text: str) -> int:
 def apply(node: Node, rights: Rights) -> None:
     """Give a group its owners and modes.
 
-    Nobody gets more than the file's owner has: a file that cannot be written stays so for all.
+    Nobody gets more than the file's owner has: a file that cannot be written stays so for all. The groups that are
+    below it already get what is the administrator's: whoever may make groups there may use those.
 
     :raises OSError: EPERM.
     """
+    if rights == Rights():
+        return
+    _apply(node, rights)
+    # A group's own tasks file is handed out, those below are not.
+    below = rights._replace(tasks=rights.admin, tasks_mode=None)
+    for at in list(tree.walk(node))[1:]:
+        with suppress(FileNotFoundError), tree.open_node(node.hierarchy, at) as one:
+            _apply(one, below)
+
+
+def _apply(node: Node, rights: Rights) -> None:
     if rights.directory_mode is not None:
         os.fchmod(node.fd, rights.directory_mode)
     if rights.admin != (-1, -1):
