@@ -6,7 +6,12 @@
       image_id -> images  platform, times, size manifest_digest
       manifest_digest   labels, config (raw)
       digest            parent (an id or '')
-                           |        |
+        |                  |  |        |
+    platforms -------------'  |        |               the same name's images for other platforms
+      (reference, image_id) PK|        |
+      manifest_digest         |        |
+                           ,--'        |
+                           |        ,--'
              image_layers  |        |  image_blobs        what an image needs in layers/ and content/
       (image_id, position) PK     (image_id, digest) PK
       chain_id -> layers            size, media_type

@@ -163,7 +163,13 @@ def touch_of(connection: Connection, container_id: str, now_ns: int) -> None:
 
 def set_name(connection: Connection, row: NameRow) -> None:
     """Point a name to an image, whatever it pointed to before."""
-    connection.execute(f"INSERT OR REPLACE INTO names ({_NAME}) VALUES (?,?,?,?,?,?,?)", row)  # noqa: S608 - no input in it
+    # No REPLACE: that would take the row away first, and with it what stands beside it for other platforms.
+    connection.execute(
+        f"INSERT INTO names ({_NAME}) VALUES (?,?,?,?,?,?,?) ON CONFLICT(reference) DO UPDATE SET"  # noqa: S608 - no input in it
+        " image_id=excluded.image_id, updated_ns=excluded.updated_ns,"
+        " manifest_digest=excluded.manifest_digest, digest=excluded.digest",
+        row,
+    )
 
 
 def name(connection: Connection, reference: str) -> NameRow | None:

@@ -151,4 +151,15 @@ _NETWORKS = (
     "CREATE INDEX ports_by_container ON ports(container_id)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _OWN_MANIFESTS, _NETWORKS)
+# One name may have images for several platforms: the one that it means by itself is in names, the others are here.
+_PLATFORMS = (
+    """CREATE TABLE platforms (
+        reference TEXT NOT NULL REFERENCES names(reference) ON DELETE CASCADE,
+        image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+        manifest_digest TEXT NOT NULL,
+        PRIMARY KEY (reference, image_id)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX platforms_by_image ON platforms(image_id)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _OWN_MANIFESTS, _NETWORKS, _PLATFORMS)

@@ -218,7 +218,7 @@ class Images(Moving):
     def inspect(self, name: str, *, platform: str | None = None) -> dict[str, Any]:
         """Return docker's document of an image.
 
-        :param platform: the image must be for this one.
+        :param platform: which image, where the name has several; it must have one for this.
         :raises hezi.Error: as :meth:`get`.
         """
         from hezi.engine.images import inspect
@@ -250,7 +250,7 @@ class Images(Moving):
 
         :param force: also an image that has several names, or that a container has which does not run.
         :param parents: also nameless images that it was made from and nobody needs.
-        :param platform: the image must be for this one.
+        :param platform: only the image for this one, where the name has several.
         :raises hezi.Error: there is none (``not-found``); a container uses it or it has several names (``conflict``).
         """
         from hezi.engine.images import remove

@@ -62,14 +62,8 @@ def _local(store: ImageStore, request: RunRequest) -> Image | None:
         if error.kind == errors.NOT_FOUND:
             return None
         raise
-    return found if _fits(found, request.platform) else None
-
-
-def _fits(image: Image, wanted: str | None) -> bool:
-    """Whether the image is for the platform that was asked for; without one any will do, as with docker."""
-    if not wanted:
-        return True
+    if not request.platform:
+        return found  # any will do, as with docker
     from hezi.spec.platform import Platform
 
-    own = Platform(image.os, image.architecture, image.variant or None)
-    return Platform.parse(wanted).matches(own)
+    return store.for_platform(found, Platform.parse(request.platform), request.image)

@@ -146,6 +146,8 @@ def _one(
     descriptor = found.index_descriptor or found.manifest_descriptor
     config_digest = found.manifest.config.digest
     before = store.get(reference)
+    if before is not None and before.id != config_digest:
+        before = store.for_platform(before, found.config.platform, str(reference))
     new = before is None or before.id != config_digest
     with store.lease(f"pull {reference}") as lease:
         chain = chain_ids(found.config.diff_ids)

@@ -54,7 +54,8 @@ class SavedImage(NamedTuple):
     names: what the archive calls it, each with a tag.
     manifest: with its digest; None in docker's old form, which has none.
     chosen_from: the index that the image was chosen from, as (digest, media type, bytes).
-    others: what else the index has, complete: images for other platforms, with all their parts.
+    others: what else the index has that is no image for Linux, with all its parts: what builders attest.
+    beside: the index's images for other platforms, as far as they are whole.
     siblings: ids of all images of the index that the archive has, complete or not.
     """
 
@@ -66,6 +67,7 @@ class SavedImage(NamedTuple):
     chosen_from: tuple[Digest, str, bytes] | None = None
     others: tuple[Descriptor, ...] = ()
     siblings: frozenset[Digest] = frozenset()
+    beside: tuple[SavedImage, ...] = ()
 
 
 class Choice(NamedTuple):
@@ -203,27 +205,51 @@ def _one(archive: Archive, names: tuple[Reference, ...], group: tuple[Descriptor
     descriptor = _choose(group, choice) if len(group) > 1 else group[0]
     found = _document(archive, descriptor)
     index: tuple[Digest, str, bytes] | None = None
-    others: tuple[Descriptor, ...] = ()
+    rest = _Rest()
     siblings: frozenset[Digest] = frozenset()
     for _ in range(_MAX_NESTING):
         if isinstance(found, Manifest):
             break
         if index is None:
             index = (descriptor.digest, found.media_type, found.raw)
-            others = () if choice.explicit else _parts(archive, found)
+            if not choice.explicit:
+                _sort(archive, found, rest)
             siblings = frozenset(_configs(archive, found))
         descriptor = _choose(found.manifests, choice)
         found = _document(archive, descriptor)
     if not isinstance(found, Manifest):
         raise errors.Error(errors.UNSUPPORTED, f"an index of indexes is nested deeper than {_MAX_NESTING}")
     image.check_image(found)
-    raw = _blob(archive, found.config, image.MAX_CONFIG)
+    own = Digest.of(found.raw)
+    beside = tuple(_image(archive, names, one, index) for digest, one in rest.images.items() if digest != own)
+    one = _image(archive, names, found, index)
+    parts = {part.digest for part in (found.config, *found.layers)} | {own}
+    others = tuple(part for part in rest.others.values() if part.digest not in parts)
+    return one._replace(others=others, siblings=siblings, beside=beside)
+
+
+def _image(
+    archive: Archive,
+    names: tuple[Reference, ...],
+    manifest: Manifest,
+    chosen_from: tuple[Digest, str, bytes] | None,
+) -> SavedImage:
+    raw = _blob(archive, manifest.config, image.MAX_CONFIG)
     config = image.parse_config(raw)
-    image.check_image(found, config)
+    image.check_image(manifest, config)
     layers = tuple(
-        SavedLayer(_member(archive, layer), config.diff_ids[number], layer) for number, layer in enumerate(found.layers)
+        SavedLayer(_member(archive, layer), config.diff_ids[number], layer)
+        for number, layer in enumerate(manifest.layers)
     )
-    return SavedImage(names, raw, config, layers, found, index, others, siblings)
+    return SavedImage(names, raw, config, layers, manifest, chosen_from)
+
+
+class _Rest:
+    """What an index has: images by the digests of their manifests, and the parts of everything else."""
+
+    def __init__(self) -> None:
+        self.images: dict[Digest, Manifest] = {}
+        self.others: dict[Digest, Descriptor] = {}
 
 
 def _choose(entries: tuple[Descriptor, ...], choice: Choice) -> Descriptor:
@@ -235,26 +261,30 @@ def _choose(entries: tuple[Descriptor, ...], choice: Choice) -> Descriptor:
     return found
 
 
-def _parts(archive: Archive, index: Index, depth: int = 0) -> tuple[Descriptor, ...]:
-    """Return everything that an index refers to, when all of it is in the archive; else nothing."""
-    found: dict[Digest, Descriptor] = {}
+def _sort(archive: Archive, index: Index, rest: _Rest, depth: int = 0) -> None:
+    """Sort out what an index refers to, as far as it is in the archive and whole: it need not have everything."""
     for entry in index.manifests:
         if archive.find(_path(entry)) is None or depth >= _MAX_NESTING:
-            return ()
+            continue
         document = _document(archive, entry)
-        found[entry.digest] = entry._replace(media_type=document.media_type)
         if isinstance(document, Index):
-            below = _parts(archive, document, depth + 1)
-            if not below and document.manifests:
-                return ()
+            rest.others[entry.digest] = entry._replace(media_type=document.media_type)
+            _sort(archive, document, rest, depth + 1)
         else:
-            below = (document.config, *document.layers)
-            if any(archive.find(_path(part)) is None for part in below):
-                return ()
-        found.update((part.digest, part) for part in below)
-        if len(found) > _MAX_PARTS:
+            parts = (document.config, *document.layers)
+            if any(archive.find(_path(part)) is None for part in parts):
+                continue
+            if document.config.media_type in image.CONFIG_TYPES and _for_linux(entry):
+                rest.images[entry.digest] = document
+            else:
+                rest.others[entry.digest] = entry._replace(media_type=document.media_type)
+                rest.others.update((part.digest, part) for part in parts)
+        if len(rest.others) + len(rest.images) > _MAX_PARTS:
             _refuse(f"an index has more than {_MAX_PARTS} parts")
-    return tuple(found.values())
+
+
+def _for_linux(entry: Descriptor) -> bool:
+    return entry.platform is not None and entry.platform.os == "linux"
 
 
 def _configs(archive: Archive, index: Index, depth: int = 0) -> Iterator[Digest]:

@@ -190,6 +190,10 @@ class RegistryClient:
         """Tell whether the registry has a blob in this repository."""
         return push.has_blob(self._session, _checked_path(path), Digest.parse(digest))
 
+    def has_manifest(self, path: str, digest: Digest) -> bool:
+        """Tell whether the registry has a manifest in this repository."""
+        return push.has_manifest(self._session, _checked_path(path), Digest.parse(digest))
+
     def push_blob(self, path: str, digest: Digest, size: int, reader: Readable) -> None:
         """Upload a blob of ``size`` bytes from ``reader``."""
         uploads.upload(self._session, uploads.Job(_checked_path(path), Digest.parse(digest), size, reader))

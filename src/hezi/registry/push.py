@@ -24,6 +24,18 @@ def has_blob(session: Session, path: str, digest: Digest, *, pushing: bool = Fal
     return answer.status == 200
 
 
+def has_manifest(session: Session, path: str, digest: Digest) -> bool:
+    """Ask for a manifest's head, with the rights of a push."""
+    from hezi.spec.image import ACCEPTED
+
+    subject = Subject(session.domain, path, "upload", digest)
+    answer = session.call("HEAD", f"/v2/{path}/manifests/{digest}", subject, (("Accept", ", ".join(ACCEPTED)),))
+    if answer.status not in {200, 404}:
+        raise refusal(answer, subject)
+    answer.discard()
+    return answer.status == 200
+
+
 def push_manifest(session: Session, path: str, name: str, media_type: str, raw: bytes) -> Digest:
     """Upload a manifest under a tag or a digest."""
     subject = Subject(session.domain, path, "upload", name)

@@ -62,6 +62,15 @@ def by_id(connection: Connection, image_id: str) -> Image | None:
     return image(row, images.names(connection, image_id), images.digests(connection, image_id))
 
 
+def reference_in(image: Image, text: str) -> str | None:
+    """Return the name of an image that a text spells; None when it is its id, or its digest."""
+    try:
+        wanted = Reference.parse(text).with_default_tag()
+    except errors.Error:
+        return None
+    return str(wanted) if wanted.digest is None and str(wanted) in image.names else None
+
+
 def _by_prefix(connection: Connection, text: str) -> Image | None:
     if not is_id(text):
         return None

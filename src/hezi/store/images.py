@@ -109,6 +109,13 @@ class ImageStore:
         """As :meth:`resolve`, inside a transaction."""
         return find.resolve(connection, text)
 
+    def for_platform(self, image: Image, platform: Platform, text: str | None = None) -> Image | None:
+        """Return the image for a platform of those that a name has; see :mod:`hezi.store.platforms`."""
+        from hezi.store import platforms
+
+        with self.database.read() as connection:
+            return platforms.find_for(connection, image, platform, text)
+
     def list(self) -> tuple[Image, ...]:
         """Return all images, newest first."""
         with self.database.read() as connection:
@@ -197,11 +204,15 @@ class ImageStore:
             message = f"layers of the image are missing in the store: {', '.join(missing)}"
             raise errors.Error(errors.NOT_FOUND, message, hint="pull again")
 
-    def tag(self, image: Image, reference: Reference) -> None:
+    def tag(self, image: Image, reference: Reference, text: str | None = None) -> None:
         """Give an image one more name, with the manifest of the one by which it was found.
 
+        :param text: that name: what it has for other platforms the new one has too.
         :raises hezi.errors.Error: NOT_FOUND: the image was removed meanwhile.
         """
+        from hezi.db import platforms as rows
+        from hezi.store import platforms
+
         wanted = reference.with_default_tag()
         with self.database.durable() as connection:
             if images.get(connection, image.id) is None:
@@ -222,7 +233,11 @@ class ImageStore:
                 image.manifest_digest,
                 same[0] if same else "",
             )
+            beside = platforms.beside(connection, image, text)
+            rows.clear(connection, row.reference)
             images.set_name(connection, row)
+            for one in beside:
+                rows.add(connection, one._replace(reference=row.reference))
         self.write_index()
 
     def record_push(self, reference: Reference, image: Image, digest: Digest) -> None:
@@ -293,6 +308,8 @@ def _blobs(new: NewImage) -> list[images.BlobRow]:
 
 
 def _name(connection: Connection, new: NewImage, image_id: Digest, now: int) -> None:
+    from hezi.store import platforms
+
     reference = new.reference
     # A digest that was asked for is what the registry has it under; so is what it said for a tag.
     for digest in {reference.digest, new.repository_digest} - {None}:
@@ -308,4 +325,10 @@ def _name(connection: Connection, new: NewImage, image_id: Digest, now: int) -> 
             new.manifest_digest,
             new.repository_digest or "",
         )
-        images.set_name(connection, row)
+        platforms.name(connection, row, index=any(digest == row.digest for digest, _, _ in new.documents))
+        named = images.name(connection, row.reference)
+        if named is not None and named.digest:
+            # NAME@DIGEST of an index is the image that the name means, not the one that came last.
+            images.add_digest(
+                connection, images.DigestRow(named.name, named.digest, named.image_id, named.manifest_digest)
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hezi import errors
-from hezi.db import images
+from hezi.db import images, platforms
 from hezi.spec.digest import Digest
 from hezi.spec.image import INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST, Index, Manifest, parse_manifest
 
@@ -40,6 +40,9 @@ def drop_unnamed(connection: Connection, content: ContentStore, image_id: str) -
         return []
     named: list[images.NameRow | images.DigestRow] = [*images.names(connection, image_id)]
     named += images.digests(connection, image_id)
+    for beside in platforms.of_image(connection, image_id):
+        name = images.name(connection, beside.reference)
+        named += [name._replace(manifest_digest=beside.manifest_digest)] if name is not None else []
     live = {one.manifest_digest for one in named} or {row.manifest_digest}
     if row.manifest_digest not in live:
         images.set_manifest(connection, image_id, min(live))

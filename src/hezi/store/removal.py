@@ -7,6 +7,9 @@ image go those that it was made from, as far as they have no names and nobody us
 A container that uses the image: stopped, it is a conflict that force overrides (its layers stay, as they do while any
 image needs them); running, nothing overrides it, though a name may be forced off. So it is with images made from it.
 
+A name may have images for several platforms (hezi.store.platforms). What stood beside it goes with it, as far as
+nothing else has it; of one platform alone is removed what was asked for, and the name means one that is left.
+
 Order: one transaction takes the rows, then layers and blobs leave their places, all under the store's lock; the space
 is freed after it. A crash in between leaves files without rows, which hezi.store.gc collects.
 """
@@ -15,17 +18,19 @@ from __future__ import annotations
 
 from hezi import errors
 from hezi.db import containers, images, layers
+from hezi.db import platforms as beside
 from hezi.spec.digest import Digest
 from hezi.spec.reference import Reference
-from hezi.store import lease, manifests, paths
+from hezi.store import lease, manifests, paths, platforms
 from hezi.store.model import Removed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from sqlite3 import Connection
 
     from hezi.db.containers import ContainerRow
+    from hezi.spec.platform import Platform
     from hezi.store.model import Image, Store
 
 
@@ -39,21 +44,22 @@ def remove(
     *,
     force: bool = False,
     parents: bool = True,
-    check: Callable[[Image], None] | None = None,
+    platform: Platform | None = None,
 ) -> Removed:
     """Remove what ``text`` names (see :meth:`hezi.store.images.ImageStore.resolve`).
 
     :param parents: remove nameless images that it was made from, too.
-    :param check: may refuse the image that was found.
+    :param platform: only the image for this one, where the name has several; it must have it in any case.
     :raises hezi.errors.Error: NOT_FOUND; CONFLICT with docker's words.
     """
     found: list[Removed] = []
 
     def work(plan: Plan) -> None:
         image = store.resolve_in(plan.connection, text)
-        if check is not None:
-            check(image)
-        found.append(plan.remove(image, text, force=force, parents=parents))
+        if platform is not None:
+            found.append(plan.remove_platform(image, text, platform, force=force, parents=parents))
+        else:
+            found.append(plan.remove(image, text, force=force, parents=parents))
 
     transact(store, work)
     return found[0]
@@ -113,14 +119,33 @@ class Plan:
             one.by_name(name, text, force=force)
         return self._finish(one, parents=parents)
 
+    def remove_platform(self, image: Image, text: str, wanted: Platform, *, force: bool, parents: bool) -> Removed:
+        """Remove what an image has for one platform; when that is all there is, the whole image.
+
+        :raises hezi.errors.Error: NOT_FOUND: nothing is for this platform; CONFLICT.
+        """
+        connection = self.connection
+        found = platforms.find_for(connection, image, wanted, text)
+        if found is None:
+            raise no_platform(image, text, wanted)
+        if found.id != image.id:
+            one = _One(self._store, connection, found)
+            one.by_id(force=force)
+            return self._finish(one, parents=parents)
+        if not platforms.beside(connection, image, text):
+            return self.remove(image, text, force=force, parents=parents)
+        one = _One(self._store, connection, image)
+        one.give_way(force=force)
+        return self._finish(one, parents=parents)
+
     def remove_unused(self, image: Image, *, parents: bool = True) -> Removed | None:
         """Remove all names of an image and itself, as prune does; None when a container has it.
 
         One that others were made from loses its names and goes with the last of them.
         """
-        if containers.using_image(self.connection, image.id):
-            return None
         one = _One(self._store, self.connection, image)
+        if one.users(image.names):
+            return None
         one.untag_all()
         one.deletes = not images.has_children(self.connection, image.id)
         if not (one.untagged or one.deletes):
@@ -134,6 +159,7 @@ class Plan:
                 one.delete_parents()
         else:
             one.drop_manifests()
+        one.delete_beside()
         self.layers += one.layers
         self.blobs += one.blobs
         return Removed(tuple(one.untagged), tuple(one.deleted), one.freed, one.id)
@@ -142,12 +168,24 @@ class Plan:
 class _One:
     """The removal of one image, or of a name of it."""
 
-    __slots__ = ("_connection", "_image", "_store", "blobs", "deleted", "deletes", "freed", "layers", "untagged")
+    __slots__ = (
+        "_beside",
+        "_connection",
+        "_image",
+        "_store",
+        "blobs",
+        "deleted",
+        "deletes",
+        "freed",
+        "layers",
+        "untagged",
+    )  # fmt: skip
 
     def __init__(self, store: Store, connection: Connection, image: Image) -> None:
         self._store = store
         self._connection = connection
         self._image = image
+        self._beside: dict[str, None] = {}
         self.untagged: list[str] = []
         self.deleted: list[Digest] = []
         self.layers: list[str] = []
@@ -162,7 +200,7 @@ class _One:
 
     def by_name(self, name: Reference, text: str, *, force: bool) -> None:
         image, connection = self._image, self._connection
-        users = containers.using_image(connection, image.id)
+        users = self.users((str(name),) if name.digest is None else ())
         if not force and _is_single(*self._references()) and users:
             message = (
                 f'conflict: unable to remove repository reference "{text}" (must force) - container'
@@ -172,6 +210,7 @@ class _One:
         self._drop_name(name)
         if any(self._references()):
             return
+        users = containers.using_image(connection, image.id)
         conflict = _conflict(connection, image, users, force=force)
         if conflict is None:
             self.deletes = True
@@ -186,10 +225,38 @@ class _One:
                 errors.CONFLICT, message, hint="remove its names one by one, or use --force"
             )
         else:
-            users = containers.using_image(self._connection, self._image.id)
-            conflict = _conflict(self._connection, self._image, users, force=force)
+            conflict = _conflict(self._connection, self._image, self.users(self._image.names), force=force)
         if conflict is not None:
             raise conflict
+        self.untag_all()
+        self.deletes = True
+
+    def users(self, names: Iterable[str]) -> list[ContainerRow]:
+        """The containers that have the image, or one that stands beside it under one of its names."""
+        ids = dict.fromkeys([str(self._image.id)])
+        for name in names:
+            ids.update((row.image_id, None) for row in beside.of_name(self._connection, name))
+        return [row for image_id in ids for row in containers.using_image(self._connection, image_id)]
+
+    def give_way(self, *, force: bool) -> None:
+        """Let all names mean another of their images, and delete this one.
+
+        :raises hezi.errors.Error: CONFLICT: a name has no other, or a container has the image.
+        """
+        connection, image = self._connection, self._image
+        users = containers.using_image(connection, image.id)
+        conflict = _conflict(connection, image, users, force=force)
+        if conflict is not None:
+            raise conflict
+        for row in images.names(connection, image.id):
+            others = [(one.image_id, one.manifest_digest) for one in beside.of_name(connection, row.reference)]
+            if others:
+                platforms.promote(connection, row, others)
+        left, _ = self._references()
+        if left and not force:
+            reason = f"image is referenced by {left[0].reference}"
+            message = f"conflict: unable to delete {image.id.short} (must be forced) - {reason}"
+            raise errors.Error(errors.CONFLICT, message, hint="remove that name first, or use --force")
         self.untag_all()
         self.deletes = True
 
@@ -216,25 +283,37 @@ class _One:
         if reference.digest is not None:
             images.delete_digest(self._connection, reference.name, reference.digest)
         else:
+            self._beside.update((row.image_id, None) for row in beside.of_name(self._connection, str(reference)))
             images.delete_name(self._connection, str(reference))
         self.untagged.append(reference.familiar)
 
     def delete(self) -> None:
         self._delete(self._image.id)
 
+    def delete_beside(self) -> None:
+        """Remove what stood beside the names that went, as far as nothing else has it."""
+        for image_id in self._beside:
+            if images.get(self._connection, image_id) is not None and not self._needed(image_id):
+                self._delete(image_id)
+
+    def _needed(self, image_id: str) -> bool:
+        connection = self._connection
+        return any(
+            (
+                images.names(connection, image_id),
+                images.digests(connection, image_id),
+                beside.of_image(connection, image_id),
+                images.has_children(connection, image_id),
+                containers.using_image(connection, image_id),
+            )
+        )
+
     def delete_parents(self) -> None:
         """Remove what the image was made from as far as nothing has it: no name, no container, no other image."""
         parent = self._image.parent
         while parent:
             row = images.get(self._connection, parent)
-            if row is None or any(
-                (
-                    images.names(self._connection, parent),
-                    images.digests(self._connection, parent),
-                    images.has_children(self._connection, parent),
-                    containers.using_image(self._connection, parent),
-                )
-            ):
+            if row is None or self._needed(parent):
                 return
             self._delete(parent)
             parent = row.parent
@@ -262,6 +341,12 @@ class _One:
     def _drop_blobs(self, gone: list[str], sizes: dict[str, int]) -> None:
         self.blobs += gone
         self.freed += sum(sizes[digest] for digest in gone)
+
+
+def no_platform(image: Image, text: str, wanted: Platform) -> errors.Error:
+    """Return docker's error for a platform that a name has nothing for."""
+    message = f"image with reference {text} was found but does not provide the specified platform ({wanted})"
+    return errors.Error(errors.NOT_FOUND, message, hint=f"it is for {platforms.of(image)}")
 
 
 def _named(image: Image, text: str) -> Reference | None:

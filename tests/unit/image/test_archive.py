@@ -14,6 +14,7 @@ from hezi.image import archive as archive_module
 from hezi.image import saved
 from hezi.image.archive import Archive
 from hezi.image.tarlayer import Limits
+from hezi.spec.digest import Digest
 from hezi.spec.platform import Platform
 from tests.support import archives
 from tests.support.archives import Directory, Link, Member, Oci, docker, layer, pack, replaced, sha
@@ -249,17 +250,34 @@ class TestLayout:
         (found,) = saved.read(opened(made.members()), HERE)
         assert found.config.architecture == "amd64"
         assert found.chosen_from is not None
-        assert {one.digest for one in found.others} >= {amd["digest"], arm["digest"]}
-        assert len(found.others) == 6  # manifest, config and layer of each
+        (beside,) = found.beside
+        assert beside.config.architecture == "arm64"
+        assert beside.manifest is not None
+        assert Digest.of(beside.manifest.raw) == arm["digest"]
+        assert beside.chosen_from == found.chosen_from
+        assert beside.names == found.names
+        assert found.others == ()
+        assert amd["digest"] in found.chosen_from[2].decode()
 
-    def test_an_index_that_is_not_complete_is_not_kept(self, opened):
+    def test_what_is_no_image_for_linux_is_kept_as_it_is(self, opened):
+        made = Oci()
+        amd, said = made.manifest([ONE]), made.manifest([TWO])
+        said["platform"] = {"os": "unknown", "architecture": "unknown"}
+        made.name(made.index([amd, said]), "docker.io/library/app:1")
+        (found,) = saved.read(opened(made.members()), HERE)
+        assert found.beside == ()
+        assert said["digest"] in {one.digest for one in found.others}
+        assert len(found.others) == 3  # manifest, config and layer
+
+    def test_of_an_index_that_is_not_complete_what_is_there_is_taken(self, opened):
         made = Oci()
         amd, arm = made.manifest([ONE]), made.manifest([TWO], architecture="arm64")
         made.name(made.index([arm, amd]), "docker.io/library/app:1")
         del made.blobs[arm["digest"][7:]]
         (found,) = saved.read(opened(made.members()), HERE)
         assert found.config.architecture == "amd64"
-        assert found.others == ()
+        assert (found.others, found.beside) == ((), ())
+        assert found.chosen_from is not None
 
     def test_the_platform_that_is_asked_for(self, opened):
         made = Oci()

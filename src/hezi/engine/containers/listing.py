@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hezi import errors
 from hezi._util import clock
-from hezi.db import containers
+from hezi.db import containers, platforms
 from hezi.db import images as image_rows
 from hezi.db import networks as network_rows
 from hezi.engine import find_container, held, network_view, record
@@ -97,10 +97,25 @@ class _Images:
         return row.image_id if row else None
 
     def ids(self, names: Iterable[str]) -> set[str | None]:
-        return {self._id(name) for name in names} - {None}
+        found = {self._id(name) for name in names} - {None}
+        return found | {row.image_id for name in names for row in platforms.of_name(self._connection, _full(name))}
 
     def shown(self, row: ContainerRow) -> str:
-        return row.image_name if self._id(row.image_name) == row.image_id else row.image_id
+        if self._id(row.image_name) == row.image_id:
+            return row.image_name
+        # It may be the name's image for another platform.
+        beside = {one.reference for one in platforms.of_image(self._connection, row.image_id)}
+        return row.image_name if _full(row.image_name) in beside else row.image_id
+
+
+def _full(name: str) -> str:
+    """Return a name with all its parts; what is none as it is."""
+    from hezi.spec.reference import Reference
+
+    try:
+        return str(Reference.parse(name).with_default_tag())
+    except errors.Error:
+        return name
 
 
 def _between(connection: Connection, rows: list[ContainerRow], wanted: Mapping[str, list[str]]) -> list[ContainerRow]:

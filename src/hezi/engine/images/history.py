@@ -37,8 +37,7 @@ class Step(NamedTuple):
 def history(paths: Paths, name: str, *, platform: str | None = None) -> tuple[Step, ...]:
     """See :meth:`hezi.engine.engine.Images.history`."""
     with opened(paths) as store:
-        image = store.resolve(name)
-        inspect.check_platform(image, name, platform)
+        image = inspect.resolve(store, name, platform)
         config, chain = store.config(image.id), list(store.chain_ids(image.id))
         steps = []
         for entry in config.history:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hezi import errors
 from hezi._util import clock
 from hezi.engine import parse_health
 from hezi.engine.images import listing
@@ -40,25 +39,25 @@ def get(paths: Paths, name: str) -> ImageSummary:
 def document(paths: Paths, name: str, *, platform: str | None = None) -> dict[str, Any]:
     """See :meth:`hezi.engine.engine.Images.inspect`."""
     with opened(paths) as store:
-        image = store.resolve(name)
-        check_platform(image, name, platform)
-        return _document(paths, store, image)
+        return _document(paths, store, resolve(store, name, platform))
 
 
-def check_platform(image: Image, name: str, platform: str | None) -> None:
-    """Refuse an image of another platform than the one that was asked for.
+def resolve(store: ImageStore, name: str, platform: str | None) -> Image:
+    """Return the image that is meant; of several platforms the one that was asked for.
 
     :raises errors.Error: NOT_FOUND, with docker's words; INVALID: no platform is called so.
     """
+    image = store.resolve(name)
     if not platform:
-        return
+        return image
     from hezi.spec.platform import Platform
+    from hezi.store import removal
 
-    own = Platform(image.os, image.architecture, image.variant or None)
     wanted = Platform.parse(platform)
-    if not wanted.matches(own):
-        text = f"image with reference {name} was found but does not provide the specified platform ({wanted})"
-        raise errors.Error(errors.NOT_FOUND, text, hint=f"it is for {own}")
+    found = store.for_platform(image, wanted, name)
+    if found is None:
+        raise removal.no_platform(image, name, wanted)
+    return found
 
 
 def _document(paths: Paths, store: ImageStore, image: Image) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Rows are read from the tables as they are; neither references nor digests are pa
 from __future__ import annotations
 
 from hezi.db import images as tables
+from hezi.db import platforms
 from hezi.engine.images import filters as rules
 from hezi.engine.results import ImageSummary
 
@@ -73,14 +74,16 @@ def rows(connection: Connection, choice: Choice, *, intermediate: bool) -> list[
     images = tables.listed(connection)
     labels = tables.labels(connection) if choice.labels or choice.not_labels else {}
     parents = {image[3] for image in images}
+    beside = platforms.images(connection)
     found: list[ImageSummary] = []
     for image_id, created, size, _, last_used in images:
         if not choice.fits(created, labels.get(image_id, "{}")) or (choice.dangling and image_id in parents):
             continue
         image = (image_id, created, size, last_used)
         if not (image_id in names or image_id in digests):
-            # One that others were made from, and that has no name, is of no interest by itself.
-            hidden = image_id in parents and not intermediate
+            # One that others were made from, and that has no name, is of no interest by itself; what stands beside a
+            # name for another platform is seen with --tree.
+            hidden = (image_id in parents and not intermediate) or image_id in beside
             if not (hidden or choice.dangling is False or choice.references):
                 found.append(_row(image, NONE, NONE, ""))
         elif not (choice.dangling and image_id in names):

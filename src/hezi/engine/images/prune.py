@@ -11,6 +11,7 @@ from hezi import errors
 from hezi._util import clock
 from hezi._util.record import NamedTuple
 from hezi.db import images as tables
+from hezi.db import platforms
 from hezi.engine.images import filters as rules
 from hezi.engine.images.opening import opened
 from hezi.engine.images.remove import as_result, tell
@@ -106,6 +107,8 @@ def _candidates(connection: Connection, request: PruneRequest, choice: Choice) -
     names = tables.names(connection)
     tagged = {name.image_id for name in names}
     named = tagged | {row.image_id for row in tables.digests(connection)}
+    # What stands beside a name for another platform goes with the name.
+    beside = platforms.images(connection) - named
     everything = request.all or request.chooses or choice.dangling is False
     kept = _last_of_each(rows, names, request.keep_last or 0)
     before = clock.now_ns() - request.unused_for_ns if request.unused_for_ns is not None else None
@@ -114,6 +117,7 @@ def _candidates(connection: Connection, request: PruneRequest, choice: Choice) -
         for row in rows
         # What others were made from goes with the last of them.
         if (row.id in named or row.id not in parents)
+        and row.id not in beside
         and (everything or (row.id not in tagged and row.id not in parents))
         and choice.fits(row.created_ns, row.labels)
         and row.id not in kept

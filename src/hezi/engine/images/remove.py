@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hezi import errors
-from hezi.engine.images import inspect
 from hezi.engine.images.opening import opened
 from hezi.engine.results import RemovedImages
 from hezi.spec.reference import Reference
@@ -21,6 +20,7 @@ _ALGORITHMS = frozenset({"docker.io/library/sha256", "docker.io/library/sha512",
 def remove(paths: Paths, name: str, *, force: bool, parents: bool = True, platform: str | None = None) -> RemovedImages:
     """See :meth:`hezi.engine.engine.Images.remove`."""
     from hezi.engine import recover
+    from hezi.spec.platform import Platform
     from hezi.store import removal
 
     if not name.strip():
@@ -28,13 +28,8 @@ def remove(paths: Paths, name: str, *, force: bool, parents: bool = True, platfo
     with opened(paths) as store:
         # A container of a killed run must not hold its image for ever.
         recover.sweep(paths, store.database)
-        done = removal.remove(
-            store,
-            name,
-            force=force,
-            parents=parents,
-            check=lambda image: inspect.check_platform(image, name, platform),
-        )
+        wanted = Platform.parse(platform) if platform else None
+        done = removal.remove(store, name, force=force, parents=parents, platform=wanted)
     result = as_result(done)
     tell(paths, result)
     return result
@@ -62,7 +57,7 @@ def tag(paths: Paths, source: str, target: str) -> None:
         _refuse(source, "invalid reference format")
     with opened(paths) as store:
         image = store.resolve(source)
-        store.tag(image, reference)
+        store.tag(image, reference, source)
         labels = store.config(image.id).config.labels
     from hezi.engine import events
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from hezi._util.record import NamedTuple
-from hezi.db import containers
+from hezi.db import containers, platforms
 from hezi.db import images as tables
 from hezi.db import layers as layer_rows
 from hezi.engine.images import filters as rules
 from hezi.engine.images import listing
 from hezi.engine.images.opening import opened
 from hezi.store import find
+from hezi.store.platforms import of as stands_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Footprint(NamedTuple):
     :ivar usage: its unpacked layers and its blobs.
     :ivar content: its blobs: what a registry has of it.
     :ivar in_use: a container has it.
+    :ivar beside: what the same names have for other platforms; it is not counted in the image's own bytes.
     """
 
     names: tuple[str, ...]
@@ -51,6 +53,7 @@ class Footprint(NamedTuple):
     usage: int
     content: int
     in_use: bool
+    beside: tuple[Footprint, ...] = ()
 
 
 def tree(paths: Paths, names: Sequence[str] = ()) -> tuple[TreeLayer, ...]:
@@ -88,7 +91,12 @@ def tree(paths: Paths, names: Sequence[str] = ()) -> tuple[TreeLayer, ...]:
 def _called(connection: Connection) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in tables.names(connection):
-        found.setdefault(row.image_id, []).append(f"{listing.familiar(row.name)}:{row.tag}")
+        name = f"{listing.familiar(row.name)}:{row.tag}"
+        found.setdefault(row.image_id, []).append(name)
+        for one in platforms.of_name(connection, row.reference):
+            image = tables.get(connection, one.image_id)
+            if image is not None:
+                found.setdefault(one.image_id, []).append(f"{name} ({stands_for(image)})")
     return found
 
 
@@ -101,7 +109,16 @@ def footprints(paths: Paths, name: str | None, *, intermediate: bool, filters: I
         for row in rows:
             text = f"{row.repository}:{row.tag}" if row.tag != listing.NONE or not row.digest else ""
             names.setdefault(row.image_id, []).append(text or f"{row.repository}@{row.digest}")
-        return tuple(_footprint(connection, image_id, tuple(texts)) for image_id, texts in names.items())
+        return tuple(_with_beside(connection, image_id, tuple(texts)) for image_id, texts in names.items())
+
+
+def _with_beside(connection: Connection, image_id: str, names: tuple[str, ...]) -> Footprint:
+    ids: dict[str, None] = {}
+    for row in tables.names(connection, image_id):
+        if f"{listing.familiar(row.name)}:{row.tag}" in names:
+            ids.update((one.image_id, None) for one in platforms.of_name(connection, row.reference))
+    beside = tuple(_footprint(connection, one, ()) for one in ids)
+    return _footprint(connection, image_id, names)._replace(beside=beside)
 
 
 def _footprint(connection: Connection, image_id: str, names: tuple[str, ...]) -> Footprint:
@@ -109,6 +126,5 @@ def _footprint(connection: Connection, image_id: str, names: tuple[str, ...]) ->
     content = sum(blob.size for blob in tables.blobs(connection, image_id))
     if row is None:
         return Footprint(names, image_id, "", content, content, in_use=False)
-    platform = "/".join(part for part in (row.os, row.architecture, row.variant) if part)
     used = bool(containers.using_image(connection, image_id))
-    return Footprint(names, image_id, platform, row.size + content, content, used)
+    return Footprint(names, image_id, str(stands_for(row)), row.size + content, content, used)

@@ -48,7 +48,7 @@ class Moving:
         """Bring the images of an archive into the store: docker's or OCI's, plain or packed by gzip, zstd, xz, bzip2.
 
         :param source: a path, or a descriptor to read from.
-        :param platform: which image to take of several; default is this machine's, and then the others are kept too.
+        :param platform: which image to take of several; default is all, and the name means this machine's.
         :param progress: called with :class:`hezi.engine.results.Progress`.
         :raises hezi.Error: ``corrupt``: the archive is not what it says; ``invalid``: it is none; ...
         """
@@ -83,7 +83,7 @@ class Moving:
     def push(self, name: str, *, platform: str | None = None, progress: ProgressCallback | None = None) -> PushedImage:
         """Bring an image into its registry; what is there already is not sent, an interrupted upload goes on.
 
-        An index that was loaded with all its images is pushed whole.
+        Of an index all images that are here are pushed, and it keeps its digest if the registry has the others.
 
         :param name: ``[REGISTRY[:PORT]/]NAME[:TAG]``, a name that the image has.
         :param platform: only the image for this platform, where the store has several.

@@ -103,7 +103,11 @@ class _Loading:
             for part in image.others:
                 self._copy(part)
             manifest = image.manifest or self._manifest(descriptors)
-            return [self._put(manifest, name) for name in image.names or (None,)]
+            done = [self._put(manifest, name) for name in image.names or (None,)]
+        # Each has its name too: they stand beside the one that suits this machine (hezi.store.platforms).
+        for one in image.beside if image.names else ():
+            _Loading(self._store, self._source, one, self._report).run()
+        return done
 
     def _layer(self, number: int, layer: SavedLayer, lease: Lease) -> Descriptor:
         """Have a layer in the store, and return its blob."""
@@ -191,8 +195,8 @@ class _Loading:
             manifest_digest=Digest.of(manifest.raw),
             config=image.config,
             chain_ids=self._chain,
-            repository_digest=image.chosen_from[0] if image.chosen_from is not None and image.others else None,
-            documents=(image.chosen_from,) if image.chosen_from is not None and image.others else (),
+            repository_digest=image.chosen_from[0] if image.chosen_from is not None else None,
+            documents=(image.chosen_from,) if image.chosen_from is not None else (),
             others=tuple(part for part in image.others if part.digest != Digest.of(manifest.raw)),
         )
         done = self._store.put(new)

@@ -1,6 +1,6 @@
 """``push``: an image into a registry, several layers at a time; what is there is not sent, what can be mounted neither.
 
-find    ── the name's manifest, or the index that came whole          (hezi.engine.moving.stored)
+find    ── the name's manifest, or the index with all that is here    (hezi.engine.moving.stored)
 lease   ── nobody removes what is under way
 blobs   ── five at a time: is it there? mount it? send it             (hezi.registry.upload)
 documents, children first, the name last: nobody sees a name whose parts are missing
@@ -77,7 +77,7 @@ def _push(
         store = stack.enter_context(ImageStore(paths.root))
         names = _names(store, reference)
         # What can be known here is told before anybody is asked.
-        found = [stored.find(store, image, wanted) for _, image in names]
+        found = [stored.find(store, image, wanted, str(name)) for name, image in names]
         # A mirror takes no pushes; where images of this name really are does.
         place = places(reference.domain, reference.path).origin
         client = stack.enter_context(RegistryClient(place.domain))
@@ -131,6 +131,7 @@ class _Pushing:
         with self._store.lease(f"push {self._name}") as lease:
             lease.protect([part.digest for part in (found.root, *found.documents, *found.blobs)], ())
             self._blobs(self._parts(found))
+            found = self._complete(found)
             for part in found.documents:
                 raw = self._store.content.read(part.digest, documents.MAX_MANIFEST)
                 self._client.push_manifest(self._place.path, part.digest, part.media_type, raw)
@@ -139,6 +140,16 @@ class _Pushing:
             self._store.record_push(self._name, self._image, digest)
         self._report("", f"{tag}: digest: {digest} size: {len(found.raw)}")
         return PushedImage(self._name.familiar, str(digest), len(found.raw))
+
+    def _complete(self, found: Stored) -> Stored:
+        """An index of which the registry has the rest goes as it is; otherwise one of what is here is made."""
+        if not found.missing or all(self._client.has_manifest(self._place.path, one) for one in found.missing):
+            return found
+        left = stored.without_missing(found)
+        count = len(found.missing)
+        which = "1 manifest is" if count == 1 else f"{count} manifests are"
+        self._report("", f"{which} neither here nor in the registry: an index of the others is pushed")
+        return left
 
     def _parts(self, found: Stored) -> list[_Part]:
         """The blobs, each once: layers by their DiffIDs, the top one first as docker has it, then the configs."""

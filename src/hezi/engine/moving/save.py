@@ -74,7 +74,10 @@ def save(
     with ExitStack() as stack:
         store = stack.enter_context(ImageStore(paths.root))
         lease = stack.enter_context(store.lease("save " + " ".join(names)[:200]))
-        found = [(one, stored.find(store, one.image, wanted)) for one in _asked(store, names)]
+        found = [
+            (one, stored.find(store, one.image, wanted, str(one.name) if one.name else None))
+            for one in _asked(store, names)
+        ]
         # What is saved stays until it is written, whoever removes the image meanwhile.
         lease.protect([part.digest for _, one in found for part in (one.root, *one.documents, *one.blobs)], ())
         if uncompressed:

@@ -6,6 +6,7 @@ from hezi.errors import INVALID, Error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hezi.engine.images.tree import Footprint
     from hezi.front.cli.parser import Parsed
     from hezi.front.cli.session import Session
 
@@ -24,11 +25,16 @@ def show(session: Session, parsed: Parsed) -> int:
     )
     full = parsed.flag("no-trunc")
     lines: list[tuple[str, ...]] = [("IMAGE", "ID", "DISK USAGE", "CONTENT SIZE", "IN USE")]
-    for one in found:
-        sizes = (columns.size(one.usage), columns.size(one.content))
-        lines.extend((name, "", "", "", "") for name in one.names[:-1])
+
+    def line(text: str, one: Footprint) -> tuple[str, ...]:
         image_id = one.image_id if full else one.image_id[7:19]
-        lines.append((one.names[-1], image_id, *sizes, "yes" if one.in_use else ""))
-        lines.append((f"└─ {one.platform}", "", "", "", ""))
+        return text, image_id, columns.size(one.usage), columns.size(one.content), "yes" if one.in_use else ""
+
+    for one in found:
+        lines.extend((name, "", "", "", "") for name in one.names[:-1])
+        lines.append(line(one.names[-1], one))
+        lines.append((f"{'├─' if one.beside else '└─'} {one.platform}", "", "", "", ""))
+        for number, other in enumerate(one.beside, 1):
+            lines.append(line(f"{'├─' if number < len(one.beside) else '└─'} {other.platform}", other))
     print("\n".join(line.rstrip() for line in columns.table(lines).splitlines()))
     return 0

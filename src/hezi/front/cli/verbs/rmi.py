@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hezi.errors import INVALID, NOT_FOUND, Error
+from hezi.errors import NOT_FOUND, Error
 from hezi.front.cli import errors
 from hezi.front.cli.option import Option, Verb
 
@@ -22,7 +22,7 @@ VERB = Verb(
             short="f",
         ),
         Option("no-prune", "bool", "Keep nameless images that it was made from"),
-        Option("platform", "strings", "Remove it only if it is for this platform"),
+        Option("platform", "strings", "Remove only the image for this platform, where a name has several"),
     ),
     arguments=(1, None),
 ).documented(
@@ -36,11 +36,8 @@ def call(session: Session, parsed: Parsed) -> int:
     """Remove what can be removed, name what cannot; one failure does not stop the others."""
     code = 0
     force = parsed.flag("force")
-    platforms = parsed.texts("platform")
-    if len(platforms) > 1:
-        raise Error(INVALID, "multiple platforms are not supported: an image here is for one")
-    platform = platforms[0] if platforms else None
-    for name in parsed.args:
+    wanted = [(name, platform) for name in parsed.args for platform in parsed.texts("platform") or (None,)]
+    for name, platform in wanted:
         try:
             removed = session.engine.images.remove(
                 name, force=force, parents=not parsed.flag("no-prune"), platform=platform
