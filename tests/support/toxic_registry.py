@@ -46,7 +46,8 @@ class Seen(NamedTuple):
 class Reply(NamedTuple):
     """An answer. ``cut``: bytes of the body after which the connection is cut, with a reset if ``reset``.
 
-    ``length``: what Content-Length says instead of the truth. ``drip``: seconds of silence at the end.
+    ``length``: what Content-Length says instead of the truth. ``drip``: seconds of silence at the end. ``raw``: bytes
+    that are sent instead of all that, and then the connection is closed.
     """
 
     status: int
@@ -57,6 +58,7 @@ class Reply(NamedTuple):
     length: int | None = None
     chunked: bool = False
     drip: float = 0.0
+    raw: bytes | None = None
 
 
 Rule = Callable[[Seen], "Reply | None"]
@@ -224,6 +226,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return None
 
     def _send(self, reply: Reply) -> None:
+        if reply.raw is not None:
+            self.wfile.write(reply.raw)
+            self._cut(reset=reply.reset)
+            return
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 
 from tests.support.toxic_registry import Reply, Seen, ToxicRegistry, fault
@@ -13,6 +14,7 @@ class Uploads:
 
     :ivar sessions: bytes that came so far, by the session's number.
     :ivar elsewhere: blobs that other repositories have, to be mounted: (repository, digest).
+    :ivar contents: what becomes one of the server's blobs when it is mounted, by digest.
     :ivar min_chunk: what OCI-Chunk-Min-Length says, if anything.
     """
 
@@ -20,7 +22,10 @@ class Uploads:
         self.server = server
         self.sessions: dict[str, bytes] = {}
         self.elsewhere: set[tuple[str, str]] = set()
+        self.contents: dict[str, bytes] = {}
         self.min_chunk = ""
+        # Never a number twice: several layers come at once, and sessions end.
+        self._numbers = itertools.count(1)
         self.location = "/v2/up/{session}?state=s%20{length}"
         self.ended: list[str] = []
         server.rules.append(self.rule)
@@ -41,8 +46,10 @@ class Uploads:
     def _begin(self, seen: Seen) -> Reply:
         mount, source = seen.query.get("mount", [""])[0], seen.query.get("from", [""])[0]
         if mount and (source, mount) in self.elsewhere:
+            if mount in self.contents:
+                self.server.blobs[mount] = self.contents[mount]
             return Reply(201, b"", {"Location": f"/v2/x/blobs/{mount}"})
-        session = str(len(self.sessions) + 1)
+        session = str(next(self._numbers))
         self.sessions[session] = b""
         headers = self._headers(session)
         if self.min_chunk:

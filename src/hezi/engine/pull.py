@@ -72,6 +72,8 @@ def pull_all(
         store = _open(paths, stack)
         client = _client(reference, stack)
         tags = client.tags(reference.path)
+        if not tags:
+            raise errors.Error(errors.NOT_FOUND, f"repository {reference.familiar_name} has no tags")
         done = []
         for tag in tags:
             one = reference._replace(tag=tag)

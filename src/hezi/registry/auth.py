@@ -12,13 +12,16 @@ import threading
 from urllib.parse import urlencode
 
 from hezi._util.record import NamedTuple
-from hezi.errors import INVALID, UNAUTHORIZED, UNAVAILABLE, Error
-from hezi.registry.connections import Answer, Request, Url
+from hezi.errors import EXHAUSTED, INVALID, UNAUTHORIZED, UNAVAILABLE, Error
+from hezi.registry.connections import Answer, ConnectionFault, Request, Url
 from hezi.registry.credentials import Credential, CredentialSource, Secret, encode_basic
+from hezi.registry.faults import wait_hint
 from hezi.spec.distribution import MAX_TOKEN_BODY, Challenge, parse_challenges, parse_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hezi.registry.config import HostPolicy
     from hezi.registry.transport import Transport
 
@@ -95,8 +98,9 @@ class Authorizer:
         fields = [(key, challenge.parameters[key]) for key in ("service",) if challenge.parameters.get(key)]
         fields += [("scope", one) for one in scope.split(" ")] if scope else []
         started = self._transport.pace.monotonic()
-        answer = self._transport.send(_token_request(realm, fields, credential))
-        body = self._check(answer, realm)
+        request = _token_request(realm, fields, credential)
+        answer, body = read_whole(lambda: self._transport.send(request), MAX_TOKEN_BODY, self._transport)
+        self._check(answer, realm)
         token = parse_token(body)
         return _Held(Secret(f"Bearer {token.value}"), started + max(token.seconds - _MARGIN, _MARGIN))
 
@@ -107,15 +111,18 @@ class Authorizer:
             raise Error(INVALID, message, hint="tell the registry's administrator: its token server must use https")
         return realm
 
-    def _check(self, answer: Answer, realm: Url) -> bytes:
+    def _check(self, answer: Answer, realm: Url) -> None:
         if answer.status == 200:
-            return read_body(answer, MAX_TOKEN_BODY, self._transport)
+            return
+        retry_after = answer.header("Retry-After")
         answer.discard()
         where = f"the token server {realm.origin.authority} of {self._policy.domain}"
         if answer.status in {400, 401, 403}:
             who = "anonymous access" if self.anonymous else "the credentials"
             hint = f"log in: hezi login {self._policy.domain}"
             raise Error(UNAUTHORIZED, f"{where} refused {who} (HTTP status {answer.status})", hint=hint)
+        if answer.status == 429:
+            raise Error(EXHAUSTED, f"{where} limits the rate of requests", hint=wait_hint(retry_after))
         raise Error(UNAVAILABLE, f"{where} gave no token (HTTP status {answer.status})")
 
 
@@ -139,6 +146,27 @@ def _joined(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
     scopes = [value for key, value in fields if key == "scope"]
     others = [field for field in fields if field[0] != "scope"]
     return [*others, ("scope", " ".join(scopes))] if scopes else others
+
+
+def read_whole(ask: Callable[[], Answer], limit: int, transport: Transport) -> tuple[Answer, bytes]:
+    """Ask, and read the short body of a 200 whole; ask again when the connection breaks in the middle of it.
+
+    :param ask: sends the request, and tries again by itself what fails before the body.
+    :return: an answer with another status is not read: that is for the caller to judge.
+    :raises Error: as :func:`read_body`.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        answer = ask()
+        if answer.status != 200:
+            return answer, b""
+        try:
+            return answer, read_body(answer, limit, transport)
+        except ConnectionFault as fault:
+            if attempt >= transport.limits.tries or not fault.transient:
+                raise
+        transport.pause(transport.backoff(attempt))
 
 
 def read_body(answer: Answer, limit: int, transport: Transport, *, seconds: float = 120.0) -> bytes:

@@ -6,7 +6,6 @@ from hezi import __version__
 from hezi.errors import CORRUPT, INVALID, UNAVAILABLE, Error
 from hezi.registry import push
 from hezi.registry import upload as uploads
-from hezi.registry.auth import read_body
 from hezi.registry.blob import BlobStream
 from hezi.registry.config import HostPolicy, host_policy
 from hezi.registry.connections import Answer, Connections, Request, Url
@@ -137,12 +136,12 @@ class RegistryClient:
         target: str | Url = f"/v2/{path}/tags/list"
         found: dict[str, None] = {}
         for _ in range(_MAX_TAG_PAGES):
-            answer = self._session.call("GET", target, subject)
+            answer, raw = self._session.whole(target, subject, MAX_TAG_PAGE)
             if answer.status != 200:
                 raise refusal(answer, subject)
             link = next_link(answer.header("Link"))
             before = len(found)
-            found.update(dict.fromkeys(parse_tags(read_body(answer, MAX_TAG_PAGE, self._session.transport))))
+            found.update(dict.fromkeys(parse_tags(raw)))
             # a page that brings nothing new would bring nothing new for ever
             if link is None or len(found) == before:
                 return tuple(found)

@@ -399,15 +399,19 @@ def _first_exception(error: BaseException) -> BaseException | None:
 
 def _why(error: BaseException) -> str:
     """Return the reason without the objects and URLs that urllib3 puts into its messages."""
-    if isinstance(error, OSError):
-        return (error.strerror or type(error).__name__).lower()
-    return _REASONS.get(type(error).__name__, type(error).__name__)
+    # First by its name: the one for a server that hangs up is an OSError without a text of its own.
+    known = _REASONS.get(type(error).__name__)
+    if known is None and isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return known or type(error).__name__
 
 
 _REASONS = {
     "RemoteDisconnected": "closed without an answer",
     "IncompleteRead": "cut before the end",
     "InvalidChunkLength": "cut before the end",
+    "ValueError": "cut, or not in the chunks that were announced",
+    "HTTPException": "the answer's head is too long",
     "BadStatusLine": "the answer is not HTTP",
     "LineTooLong": "the answer's head is too long",
     "LocationParseError": "the name is not a host name",

@@ -23,8 +23,8 @@ class Subject(NamedTuple):
 
     @property
     def repository(self) -> str:
-        """The repository as its users write it."""
-        return Reference(self.domain, self.path).familiar_name
+        """The repository as its users write it; the registry when it is about no repository."""
+        return Reference(self.domain, self.path).familiar_name if self.path else self.domain
 
     @property
     def reference(self) -> str:
@@ -73,14 +73,22 @@ def _not_found(subject: Subject, codes: set[str], said: str) -> Error:
     if subject.thing == "blob" and distribution.NAME_UNKNOWN not in codes:
         message = f"blob {subject.name} of {subject.repository} not found: the registry lacks a part of the image"
         return Error(NOT_FOUND, message, hint="push the image again")
+    if not subject.path:
+        message = f"{subject.domain} answers, but not as a registry does: {said or 'HTTP status 404'}"
+        return Error(NOT_FOUND, message, hint="check the registry's name and port")
     message = f"repository {subject.repository} not found: {said or 'HTTP status 404'}"
     return Error(NOT_FOUND, message, hint="check the name")
 
 
 def _too_many(subject: Subject, said: str, retry_after: str | None) -> Error:
+    message = f"{subject.domain} limits the rate of requests{_tail(said)}"
+    return Error(EXHAUSTED, message, hint=wait_hint(retry_after))
+
+
+def wait_hint(retry_after: str | None) -> str:
+    """Return what to do about a rate limit, from what ``Retry-After`` says of it."""
     wait = f"wait {retry_after} seconds" if retry_after and retry_after.isdigit() else "wait some minutes"
-    hint = f"{wait}, or log in: registries allow more to users they know"
-    return Error(EXHAUSTED, f"{subject.domain} limits the rate of requests{_tail(said)}", hint=hint)
+    return f"{wait}, or log in: registries allow more to users they know"
 
 
 def _tail(said: str) -> str:

@@ -6,7 +6,6 @@ Registries that do not know the endpoint keep an index under a tag made of the d
 from __future__ import annotations
 
 from hezi.errors import CORRUPT, INVALID, NOT_FOUND, Error
-from hezi.registry.auth import read_body
 from hezi.registry.connections import Url
 from hezi.registry.faults import Subject, refusal
 from hezi.spec.distribution import next_link
@@ -35,7 +34,7 @@ def list_all(session: Session, path: str, digest: Digest, fetch: FetchManifest) 
     target: str | Url = f"/v2/{path}/referrers/{digest}"
     found: dict[Digest, Descriptor] = {}
     for _ in range(_MAX_PAGES):
-        answer = session.call("GET", target, subject, (("Accept", OCI_INDEX),))
+        answer, raw = session.whole(target, subject, MAX_MANIFEST, (("Accept", OCI_INDEX),))
         if answer.status in {400, 404, 405, 501}:
             answer.discard()
             return _by_tag(fetch, path, digest)
@@ -43,7 +42,7 @@ def list_all(session: Session, path: str, digest: Digest, fetch: FetchManifest) 
             raise refusal(answer, subject)
         link, url = next_link(answer.header("Link")), answer.url
         content_type = answer.header("Content-Type")
-        index = _index(read_body(answer, MAX_MANIFEST, session.transport), content_type)
+        index = _index(raw, content_type)
         found.update((entry.digest, entry) for entry in index.manifests)
         if link is None or not index.manifests:
             break

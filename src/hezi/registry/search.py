@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from hezi._util.record import NamedTuple
 from hezi.errors import INVALID, UNAUTHORIZED, UNSUPPORTED, Error
-from hezi.registry.auth import read_body
 from hezi.registry.config import DOCKER_HUB
 from hezi.registry.connections import Url
 from hezi.registry.faults import Subject, refusal
@@ -50,9 +49,9 @@ def search(session: Session, term: str, limit: int) -> tuple[Found, ...]:
     :raises Error: UNSUPPORTED: the registry offers neither search nor catalog.
     """
     subject = Subject(session.domain, "", "search")
-    answer = session.call("GET", f"/v1/search?q={quote(term, safe='')}&n={limit}", subject)
+    answer, raw = session.whole(f"/v1/search?q={quote(term, safe='')}&n={limit}", subject, _MAX_BODY)
     if answer.status == 200:
-        return _results(read_body(answer, _MAX_BODY, session.transport))[:limit]
+        return _results(raw)[:limit]
     if session.domain == DOCKER_HUB or answer.status not in _ABSENT:
         raise refusal(answer, subject)
     answer.discard()
@@ -79,7 +78,7 @@ def _catalog(session: Session, term: str, limit: int) -> tuple[Found, ...]:
     found: dict[str, None] = {}
     for _ in range(_MAX_PAGES):
         try:
-            answer = session.call("GET", target, subject)
+            answer, raw = session.whole(target, subject, _MAX_BODY)
         except Error as error:
             if error.kind == UNAUTHORIZED:
                 raise _no_search(session.domain) from error
@@ -90,7 +89,7 @@ def _catalog(session: Session, term: str, limit: int) -> tuple[Found, ...]:
         if answer.status != 200:
             raise refusal(answer, subject)
         link, url = next_link(answer.header("Link")), answer.url
-        fields = Fields(load_object(read_body(answer, _MAX_BODY, session.transport), limit=_MAX_BODY), "catalog")
+        fields = Fields(load_object(raw, limit=_MAX_BODY), "catalog")
         names = [name for name in fields.texts("repositories") if is_path(name)]
         found.update((name, None) for name in names if term.lower() in name)
         if link is None or not names or len(found) >= limit:

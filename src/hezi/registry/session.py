@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from hezi.errors import CORRUPT, INVALID, Error
-from hezi.registry.auth import Authorizer, read_body
+from hezi.registry.auth import Authorizer, read_body, read_whole
 from hezi.registry.connections import Answer, ConnectionFault, Request, Url
 from hezi.registry.faults import Subject, access_denied, refusal
 from hezi.spec.digest import Digest
@@ -97,28 +97,27 @@ class Session:
         self, target: str, subject: Subject, headers: tuple[tuple[str, str], ...], limit: int
     ) -> tuple[str, Digest | None, bytes]:
         """Fetch a short document whole, trying again when it is cut; with its type and the digest in the header."""
-        attempt = 0
-        while True:
-            attempt += 1
+
+        def ask() -> Answer:
             answer = self.call("GET", target, subject, headers)
-            if answer.status != 200:
-                raise refusal(answer, subject)
             length = parse_length(answer.header("Content-Length"))
-            if length is not None and length > limit:
+            if answer.status == 200 and length is not None and length > limit:
                 answer.close()
-                raise Error(
-                    CORRUPT, f"the {subject.thing} of {subject.reference} has {length} bytes, the limit is {limit}"
-                )
-            try:
-                raw = read_body(answer, limit, self.transport)
-            except ConnectionFault as fault:
-                if attempt >= self.transport.limits.tries or not fault.transient:
-                    raise
-                self.transport.pause(self.transport.backoff(attempt))
-                continue
-            announced = answer.header("Docker-Content-Digest")
-            content_type = answer.header("Content-Type") or ""
-            return content_type, Digest.parse(announced.strip()) if announced else None, raw
+                message = f"the {subject.thing} of {subject.reference} has {length} bytes, the limit is {limit}"
+                raise Error(CORRUPT, message)
+            return answer
+
+        answer, raw = read_whole(ask, limit, self.transport)
+        if answer.status != 200:
+            raise refusal(answer, subject)
+        content_type = answer.header("Content-Type") or ""
+        return content_type, _announced(answer, subject), raw
+
+    def whole(
+        self, target: str | Url, subject: Subject, limit: int, headers: tuple[tuple[str, str], ...] = ()
+    ) -> tuple[Answer, bytes]:
+        """Fetch a short body; see :func:`hezi.registry.auth.read_whole`."""
+        return read_whole(lambda: self.call("GET", target, subject, headers), limit, self.transport)
 
     def base(self) -> Url:
         """Return where the API is. A registry that may be spoken to in the clear is asked for TLS first."""
@@ -139,6 +138,15 @@ class Session:
                 return Url.parse(f"http://{self._policy.host}/")
             raise
         return secure
+
+
+def _announced(answer: Answer, subject: Subject) -> Digest | None:
+    text = answer.header("Docker-Content-Digest")
+    try:
+        return Digest.parse(text.strip()) if text else None
+    except Error as error:
+        message = f"{subject.domain} gives the {subject.thing} of {subject.reference} a digest that is none: {error}"
+        raise Error(CORRUPT, message) from error
 
 
 def _error_body(answer: Answer, transport: Transport) -> bytes:

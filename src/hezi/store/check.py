@@ -94,17 +94,19 @@ class _Check:
         self.findings: list[Finding] = []
         self.leftovers = (0, 0)
         self.skipped = 0
-        with paths.store_lock(store.root, shared=True), store.database.read() as connection:
-            self.images = images.list_all(connection)
-            self.names = images.names(connection)
-            self.blobs = {blob.digest: blob for row in self.images for blob in images.blobs(connection, row.id)}
-            self.needed = {row.id: images.blobs(connection, row.id) for row in self.images}
-            self.chains = {row.id: images.chain_ids(connection, row.id) for row in self.images}
-            self.layers = {row.chain_id: row for row in layers.list_all(connection)}
-            self.leftovers = self._leftovers(
-                images.unused_blobs(connection, store.content.list()), leases.items(connection, leases.LAYER)
-            )
-        held.protect([Digest(value) for value in self.blobs], [Digest(value) for value in self.layers])
+        # Held until all of it is protected: what is removed in between would be missed.
+        with paths.store_lock(store.root, shared=True):
+            with store.database.read() as connection:
+                self.images = images.list_all(connection)
+                self.names = images.names(connection)
+                self.blobs = {blob.digest: blob for row in self.images for blob in images.blobs(connection, row.id)}
+                self.needed = {row.id: images.blobs(connection, row.id) for row in self.images}
+                self.chains = {row.id: images.chain_ids(connection, row.id) for row in self.images}
+                self.layers = {row.chain_id: row for row in layers.list_all(connection)}
+                self.leftovers = self._leftovers(
+                    images.unused_blobs(connection, store.content.list()), leases.items(connection, leases.LAYER)
+                )
+            held.protect([Digest(value) for value in self.blobs], [Digest(value) for value in self.layers])
         self._broken: set[str] = set()
 
     def _leftovers(self, blobs: list[str], leased: set[str]) -> tuple[int, int]:

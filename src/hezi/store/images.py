@@ -183,11 +183,11 @@ class ImageStore:
                     layers.insert(connection, layers.LayerRow(*row))
                 images.insert(connection, _row(new, sum(sizes), now), new.config.raw, new.chain_ids, _blobs(new))
                 _name(connection, new, image_id, now)
+                # As it is now: somebody may remove it a moment later, and it was stored all the same.
+                found = find.by_id(connection, image_id)
         self.write_index()
-        found = self.by_id(image_id)
         if found is None:
-            message = f"image {image_id.short} was removed while it was stored"
-            raise errors.Error(errors.CONFLICT, message)
+            raise errors.Error(errors.INTERNAL, f"image {image_id} is not in the database it was written to")
         return found
 
     def _write_documents(self, new: NewImage) -> None:

@@ -126,17 +126,20 @@ class LayerIngest:
         if self.present:
             return
         if not self._fetch(open_blob):
-            # What the store had is not what it was when it was stored: it is gone now, and comes from the registry.
-            self._fetch(open_blob)
+            # What was here was wrong: it is gone now, and all of it comes from the registry.
+            self._fetch(open_blob, last=True)
 
-    def _fetch(self, open_blob: OpenBlob) -> bool:
-        """One try; False when the blob in the store turned out to be damaged and was removed."""
+    def _fetch(self, open_blob: OpenBlob, *, last: bool = False) -> bool:
+        """One try; False when what was here before it was wrong, or may be, and was removed.
+
+        That is a damaged blob in the store, or what an earlier pull had from a registry that lied.
+        """
         descriptor = self._spec.descriptor
         with self._content.ingest(descriptor.digest, descriptor.size, cancelled=self._cancelled.is_set) as ingest:
             with_layer = not self._driver.has(self._spec.chain_id)
             if not with_layer and ingest.present:
                 return True
-            stored = ingest.present
+            stored, begun = ingest.present, ingest.offset > 0
             try:
                 self._transfer(ingest, open_blob, with_layer=with_layer)
             except errors.Error as error:
@@ -145,6 +148,8 @@ class LayerIngest:
                     return False
                 if error.kind in {errors.CORRUPT, errors.NO_SPACE}:
                     ingest.discard()  # what is wrong now is wrong at the next try; a full disk wants its space back
+                if error.kind == errors.CORRUPT and begun and not last:
+                    return False
                 raise
             except BaseException:
                 self.close()

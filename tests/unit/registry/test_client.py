@@ -78,7 +78,7 @@ def test_a_header_that_is_no_digest(server: ToxicRegistry, header: str) -> None:
     server.rules.append(lambda seen: reply if "/manifests/" in seen.path else None)
     with pytest.raises(Error) as caught:
         get(server)
-    assert caught.value.kind == INVALID
+    assert caught.value.kind == CORRUPT
 
 
 def test_sha512(server: ToxicRegistry) -> None:
