@@ -88,7 +88,7 @@ def test_explain_names_the_group_that_sets_a_limit(hezi_env: Hezi, group: str, s
     hezi_env.run("cgroup", "classify", f"{group}/in", str(sleeper), check=True)
     for named in (f"{group}/in", str(sleeper)):
         said = hezi_env.run("cgroup", "explain", named, check=True).stdout
-        assert "Memory: at most 33.6MB, set here;" in said
+        assert "Memory: at most 32MiB, set here;" in said
         assert f"Processes: at most 9 with their threads, set by {group} above; 1 now." in said
         assert f"Processor: at most 0.50 processors, set by {group} above." in said
 
@@ -148,7 +148,7 @@ def test_containers_are_marked_and_explained_by_name(hezi_env: Hezi, busybox_ima
         assert wait_until(lambda: "web" in hezi_env.run("ps", "--format", "{{.Names}}").stdout.split(), timeout=60)
         assert wait_until(lambda: "[container web]" in hezi_env.run("cgroup", "tree", "/hezi").stdout, timeout=60)
         said = hezi_env.run("cgroup", "explain", "web", check=True).stdout
-        assert "Memory: at most 67.1MB, set here;" in said
+        assert "Memory: at most 64MiB, set here;" in said
         assert "Processes: at most 2048 with their threads, set here; 1 now." in said
     finally:
         process.communicate(timeout=60)

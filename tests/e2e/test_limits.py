@@ -246,8 +246,10 @@ def test_the_processor_is_had_for_the_share_of_time_that_was_asked_for(hezi: Hez
     lines = done.stdout.split()
     values = {lines[index]: int(lines[index + 1]) for index in range(0, len(lines) - 1, 2)}
     used = int(lines[-1]) / 1e9
+    given = values["nr_periods"] * 0.1 * 0.2
     assert values["nr_throttled"] > 0
-    assert used == pytest.approx(values["nr_periods"] * 0.1 * 0.2, rel=0.15)
+    # Of a machine that has other things to do it may get less, but never more.
+    assert 0.85 * given <= used <= 1.05 * given
 
 
 # --- refused --------------------------------------------------------------------------------------------------------

@@ -16,6 +16,16 @@ def human(size: int) -> str:
     return f"{size}B"
 
 
+def binary(size: int) -> str:
+    """Format bytes with binary units, as docker does for memory (``64MiB``)."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            return f"{value:.4g}{unit}"
+        value /= 1024
+    return f"{value:.4g}PiB"
+
+
 def parse_bytes(text: str, *, unit: int = 1024) -> int:
     """Return the bytes meant by ``64m``, ``1g``, ``512``, ``10kb``, ``1.5GiB`` (binary units, as docker's options).
 

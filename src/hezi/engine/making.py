@@ -149,7 +149,8 @@ def make_record(paths: Paths, store: ImageStore, image: Image, case: prepare.Cas
         labels=dict(draft.labels),
         stop_signal=draft.stop_signal,
         tty=request.tty,
-        request=freeze.differing(request),
+        # No limit of processes is -1 here, and 0 after an update (host_config).
+        request=freeze.differing(request if request.pids_limit != 0 else request._replace(pids_limit=-1)),
         mounts=mount_points.points(draft.mounts, case.volumes, paths.volumes),
         hostname=draft.hostname,
         exposed=networking.exposed(request, case.config.config.exposed_ports),

@@ -225,6 +225,7 @@ def _open_store(paths: Paths, stack: ExitStack) -> ImageStore:
 
 def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[str]:
     """See :meth:`hezi.engine.engine.Engine.plan`."""
+    from hezi.engine import plan_limits, runspec
     from hezi.store.snapshot.base import Rootfs
 
     making.check_early(request)
@@ -239,4 +240,7 @@ def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[
         stack.callback(os.close, root_fd)
         network = networking.planned_path(paths, store.database, case.id, case.request)
         made = prepare.blueprint(case, root_fd, paths, None, network=network)
-        return prepare.plan(made, case, paths, prepare.layout_of_host(), None).lines()
+        limits = plan_limits.rows(
+            made.spec.linux.resources, runspec.cgroup_path(request.cgroup_parent, case.id), request
+        )
+        return prepare.plan(made, case, paths, prepare.layout_of_host(), None).lines(limits)

@@ -25,7 +25,7 @@ _SHUT_WR = 1
 _PATIENCE_MS = 1000
 # What an operation says of the image or of the caller's values: EXDEV, ENOTDIR, EISDIR, EINVAL, ELOOP.
 _KINDS = dict.fromkeys((18, 20, 21, 22, 40), errors.INVALID)
-_ENOENT, _ENOEXEC, _EACCES, _ENOTDIR, _EISDIR, _EROFS, _ELOOP = 2, 8, 13, 20, 21, 30, 40
+_ENOENT, _ENOEXEC, _EAGAIN, _EACCES, _ENODEV, _ENOTDIR, _EISDIR, _EROFS, _ELOOP = 2, 8, 11, 13, 19, 20, 21, 30, 40
 _MISMATCH = "a directory cannot be mounted on a file, nor a file on a directory"
 _LINKED = "the image has a symbolic link in the place of a directory that hezi mounts on"
 _HINTS = {
@@ -39,6 +39,8 @@ _HINTS = {
     ("MakeDirectory", _ENOTDIR): "the working directory, or one above it, is a file",
     ("ChangeDirectory", _EACCES): "the user of the container may not enter the working directory",
     ("OpenSource", _ENOENT): "what is to be mounted does not exist on the host",
+    ("CloneInit", _ENODEV): "a control group of the container was removed while it runs",
+    ("CloneInit", _EAGAIN): "the container, or a group above it, has as many processes as it may have",
 }
 
 

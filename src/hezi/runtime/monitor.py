@@ -465,7 +465,8 @@ class Monitor:
             self._record()
 
     def _record(self) -> None:
-        self.oom_killed = self.groups.new_oom_kills() > 0
+        # The end may be heard of before the kill that it comes from: then that is told of now.
+        self._note_oom()
         self._forget_oom()
         delay = None
         if self.settings["remount"]:

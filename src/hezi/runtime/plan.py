@@ -16,7 +16,7 @@ from hezi.runtime import ops, ops_mounts, ops_process, ops_spaces, plan_mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from hezi.linux.cgroup.view import Shown
@@ -76,17 +76,20 @@ class Plan(NamedTuple):
         """Give the form in which it goes to stage 1."""
         return tuple(entry.operation.encode() for entry in self.entries)
 
-    def lines(self) -> list[str]:
-        """Show it to people: where, operation, what, and the origin of the value in brackets."""
-        width = max((len(type(entry.operation).__name__) for entry in self.entries), default=0)
-        lines = []
+    def lines(self, ahead: Sequence[tuple[str, str, str]] = ()) -> list[str]:
+        """Show it to people: where, operation, what, and the origin of the value in brackets.
+
+        :param ahead: name, what and origin of what is done outside before all this.
+        """
+        rows = [(ops.OUTSIDE, *row) for row in ahead]
         for entry in self.entries:
             operation = entry.operation
-            origin = f"  [{entry.origin}]" if entry.origin else ""
-            lines.append(
-                f"{operation.where:<7}  {type(operation).__name__:<{width}}  {operation.describe()}{origin}".rstrip()
-            )
-        return lines
+            rows.append((operation.where, type(operation).__name__, operation.describe(), entry.origin))
+        width = max((len(row[1]) for row in rows), default=0)
+        return [
+            f"{where:<7}  {name:<{width}}  {what}{f'  [{origin}]' if origin else ''}".rstrip()
+            for where, name, what, origin in rows
+        ]
 
     def to_json(self) -> list[dict[str, str]]:
         """Show it to programs: the same as a list of objects."""

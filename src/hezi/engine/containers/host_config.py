@@ -141,7 +141,8 @@ def _devices(request: RunRequest) -> dict[str, Any]:
         "MemorySwap": request.memory_swap or 2 * (request.memory or 0),
         "MemorySwappiness": None if request.memory_swappiness == -1 else request.memory_swappiness,
         "OomKillDisable": request.oom_kill_disable,
-        "PidsLimit": limit if limit > 0 else None,
+        # 0 is what update has made of no limit, -1 what there was at the beginning.
+        "PidsLimit": limit if limit >= 0 else None,
         "Ulimits": [
             {"Name": name, "Hard": hard, "Soft": soft}
             for name, soft, hard in map(parse_limits.parse_ulimit, request.ulimit)

@@ -58,6 +58,9 @@ def update(paths: Paths, database: Database, name: str, changes: Mapping[str, ob
     :raises errors.Error: NOT_FOUND; INVALID or CONFLICT in docker's words; the kernel refuses a limit.
     """
     wanted = {key: value for key, value in changes.items() if value or (key == "pids_limit" and value is not None)}
+    if "pids_limit" in wanted:
+        # No limit is 0 from now on, as docker keeps and shows it.
+        wanted["pids_limit"] = max(0, int(str(wanted["pids_limit"])))
     with database.read() as connection:
         row = find_container.find(connection, name)
     own = _request(row)
@@ -69,8 +72,10 @@ def update(paths: Paths, database: Database, name: str, changes: Mapping[str, ob
     except errors.Error as error:
         raise errors.Error(error.kind, f"Cannot update container {row.id}: {error.message}") from error
     except OSError as error:
+        from hezi.linux.cgroup import rules
+
         doing = f"Cannot update container {row.id}"
-        raise errors.from_os_error(doing, error) from error
+        raise errors.from_os_error(doing, rules.broken(error, rules.SET, "write")) from error
     with database.write() as connection:
         now = containers.get(connection, row.id)
         if now is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hezi.errors import Error
+from hezi.errors import NOT_FOUND, Error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,16 +10,24 @@ if TYPE_CHECKING:
 
 
 def group(session: Session, text: str) -> str:
-    """Return the group that a word means: ``[CONTROLLERS:]PATH`` has a slash or a colon, all others are containers.
+    """Return the group that a word means: a path has a slash, all others are containers; controllers may be before it.
 
     :raises Error: there is no such container, or it does not run.
     """
-    if "/" in text or ":" in text:
+    controllers, colon, name = text.rpartition(":")
+    if "/" in text or not name:
         return text
     from hezi.front.cli import boxes
     from hezi.front.tools import cgroups
 
-    return cgroups.path_of(boxes.pid_of(session, text))
+    try:
+        path = cgroups.path_of(boxes.pid_of(session, name))
+    except Error as error:
+        if error.kind != NOT_FOUND:
+            raise
+        hint = f"a group has a slash in its path: /{name}"
+        raise Error(NOT_FOUND, error.message, hint=hint) from error
+    return f"{controllers}{colon}{path}"
 
 
 def containers(session: Session) -> dict[str, str]:

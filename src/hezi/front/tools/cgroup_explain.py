@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from hezi._util.size import human
+from hezi._util.size import binary, human
 from hezi.front.tools import cgroups
 from hezi.linux.cgroup import survey, tree
 from hezi.linux.cgroup.controllers import cpu, cpuset, io, memory, memory_limits, pids
@@ -100,12 +100,12 @@ def _memory(chain: list[Node], found: Survey) -> Iterator[str]:
         use = memory_limits.use(chain[0])
     except OSError:
         return  # the top of v2 counts nothing of its own
-    peak = "" if use.peak is None else f", at most {human(use.peak)} so far"
-    text = f"{human(use.current)} in use{peak}"
+    peak = "" if use.peak is None else f", at most {binary(use.peak)} so far"
+    text = f"{binary(use.current)} in use{peak}"
     if limits:
         limit, node = min(limits, key=lambda pair: pair[0])
         part = f" ({use.current * 100 // limit} %)" if limit else ""
-        yield f"Memory: at most {human(limit)}, {_by(node, chain)}; {text}{part}."
+        yield f"Memory: at most {binary(limit)}, {_by(node, chain)}; {text}{part}."
     else:
         yield f"Memory: no limit; {text}."
     kills = memory.oom_kills(chain[0])
@@ -151,7 +151,8 @@ def _cpuset(chain: list[Node], found: Survey) -> Iterator[str]:
             if cpuset.effective(above) != here:
                 break
             node = above
-        yield f"Placement: processors {here.cpus}, memory nodes {here.mems}, {_by(node, chain)}."
+        who = ", all that there are" if node.is_top else f", {_by(node, chain)}"
+        yield f"Placement: processors {here.cpus}, memory nodes {here.mems}{who}."
 
 
 def _pids(chain: list[Node], found: Survey) -> Iterator[str]:

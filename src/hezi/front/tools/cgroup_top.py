@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 
 from hezi._util.record import NamedTuple
-from hezi._util.size import human
+from hezi._util.size import binary, human
 from hezi.front.tools import cgroups
 from hezi.linux.cgroup import survey, tree
 from hezi.linux.cgroup.controllers import cpu, io, memory_limits, pids
@@ -28,13 +28,36 @@ class Use(NamedTuple):
     written: int | None = None
 
 
+class Row(NamedTuple):
+    """A line of the table: ``cpu`` in percent of one processor, rates in bytes per second; None where nobody counts."""
+
+    group: str
+    container: str | None
+    cpu: float | None
+    memory: int | None
+    tasks: int | None
+    read: int | None
+    written: int | None
+
+    def cells(self) -> tuple[str, ...]:
+        """For people."""
+        return (
+            f"{self.group} [{self.container}]" if self.container else self.group,
+            "-" if self.cpu is None else f"{self.cpu:.1f}",
+            "-" if self.memory is None else binary(self.memory),
+            "-" if self.tasks is None else str(self.tasks),
+            "-" if self.read is None else human(self.read),
+            "-" if self.written is None else human(self.written),
+        )
+
+
 HEADER = ("GROUP", "CPU %", "MEMORY", "TASKS", "READ/s", "WRITTEN/s")
 
 
 def watch(
     text: str, interval: float, count: int, containers: Mapping[str, str], *, all_groups: bool
-) -> Iterator[list[tuple[str, ...]]]:
-    """Yield tables, one every ``interval`` seconds, sorted by processor time.
+) -> Iterator[list[Row]]:
+    """Yield the lines of tables, one every ``interval`` seconds, sorted by processor time.
 
     :param text: the group whose groups are shown, "" for the top.
     :param count: how many; 0 for no end.
@@ -48,7 +71,7 @@ def watch(
     while not count or done < count:
         time.sleep(interval)
         now, then = _measure(found, name.path, all_groups=all_groups), time.monotonic()
-        yield [HEADER, *_rows(before, now, then - at, containers)]
+        yield _rows(before, now, then - at, containers)
         before, at = now, then
         done += 1
 
@@ -91,27 +114,25 @@ def _with(use: Use, controller: str, node: tree.Node) -> Use:
 
 def _rows(
     before: Mapping[str, Use], now: Mapping[str, Use], seconds: float, containers: Mapping[str, str]
-) -> list[tuple[str, ...]]:
+) -> list[Row]:
     rows = []
     for at, use in now.items():
         old = before.get(at, use)
         share = _rate(old.cpu_us, use.cpu_us, seconds)
-        title = f"{at} [{containers[at]}]" if at in containers else at
-        cells = (
-            title,
-            "-" if share is None else f"{share / 10_000:.1f}",
-            "-" if use.memory is None else human(use.memory),
-            "-" if use.tasks is None else str(use.tasks),
-            _bytes(_rate(old.read, use.read, seconds)),
-            _bytes(_rate(old.written, use.written, seconds)),
+        read, written = _rate(old.read, use.read, seconds), _rate(old.written, use.written, seconds)
+        rows.append(
+            Row(
+                at,
+                containers.get(at),
+                None if share is None else round(share / 10_000, 1),
+                use.memory,
+                use.tasks,
+                None if read is None else int(read),
+                None if written is None else int(written),
+            )
         )
-        rows.append((share or 0.0, cells))
-    return [cells for _, cells in sorted(rows, key=lambda row: (-row[0], row[1][0]))]
+    return sorted(rows, key=lambda row: (-(row.cpu or 0.0), row.group))
 
 
 def _rate(old: int | None, new: int | None, seconds: float) -> float | None:
     return None if old is None or new is None else max(0.0, (new - old) / seconds)
-
-
-def _bytes(rate: float | None) -> str:
-    return "-" if rate is None else human(int(rate))

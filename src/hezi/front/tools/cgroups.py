@@ -103,11 +103,15 @@ def list_hierarchies(*, everything: bool) -> list[tuple[str, ...]]:
     return rows
 
 
-def draw(text: str, containers: Mapping[str, str]) -> list[Line]:
+WHOLE = ("GROUP", "CONTAINER", "PROCESSES", "CONTROLLERS")
+
+
+def draw(text: str, containers: Mapping[str, str], *, whole: bool = False) -> list[Line]:
     """The groups as a tree, each once however many hierarchies it is in.
 
     :param text: where to begin, "" for the top.
     :param containers: path of a container's group -> its name.
+    :param whole: lines of four cells, those of ``WHOLE``, with whole paths, for programs.
     :raises Error: NOT_FOUND.
     """
     from hezi.front.tools.table import Line
@@ -123,11 +127,11 @@ def draw(text: str, containers: Mapping[str, str]) -> list[Line]:
     roots: list[Line] = []
     for at in sorted(seen, key=lambda at: at.split("/")):
         above, _, base = at.rpartition("/")
-        title = base or "/"
-        if at in containers:
-            title += f"  [container {containers[at]}]"
+        title = base if lines and base else at
+        container = containers.get(at)
+        names = (at, container) if whole else (f"{title}  [container {container}]" if container else title,)
         where = ",".join(sorted({_short(one) for one in seen[at]}))
-        lines[at] = Line((title if lines else at, str(_processes(seen[at], at)), where))
+        lines[at] = Line((*names, str(_processes(seen[at], at)), where))
         parent = lines.get(above or "/") if at != name.path else None
         (parent.below if parent else roots).append(lines[at])
     return roots
@@ -205,7 +209,7 @@ def assign(text: str, pairs: Sequence[str]) -> None:
     places = existing(found, name)
     for pair in pairs:
         wanted, equals, value = pair.partition("=")
-        if not equals or not wanted or "/" in wanted:
+        if not equals or not wanted or not value or "/" in wanted:
             message = f"{pair!r} is not NAME=VALUE"
             raise Error(INVALID, message)
         if not any(_assigned(one, name.path, wanted, value) for one in places):

@@ -425,11 +425,13 @@ def walk(hierarchy: Hierarchy, parts: list[str], *, make: bool) -> int:
         if make and hierarchy.version == 2:
             _hand_on(at, hierarchy)
         for part in parts:
-            made = make and _mkdir(at, part)
+            if make:
+                _mkdir(at, part)
             child = os.open(part, _PATH_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
             above, at = at, child
             try:
-                if made and hierarchy.version == 1 and "cpuset" in hierarchy.controllers:
+                if make and hierarchy.version == 1 and "cpuset" in hierarchy.controllers:
+                    # One that is there already too: somebody's mkdir left it with nothing to hand to those below.
                     copy_cpuset(above, at)
             finally:
                 os.close(above)
@@ -447,12 +449,9 @@ def check_magic(at: int, hierarchy: Hierarchy) -> None:
         raise abi.error(_EOPNOTSUPP, "cgroup", hierarchy.mount_point, "not the hierarchy that mountinfo says")
 
 
-def _mkdir(parent: int, name: str) -> bool:
-    try:
+def _mkdir(parent: int, name: str) -> None:
+    with suppress(FileExistsError):
         os.mkdir(name, 0o755, dir_fd=parent)
-    except FileExistsError:
-        return False
-    return True
 
 
 def _hand_on(at: int, hierarchy: Hierarchy) -> None:

@@ -399,7 +399,8 @@ def make(hierarchy: Hierarchy, path: str, *, controllers: Sequence[str] = (), ex
                     above.hand_on(*missing)
             made = _mkdir(above, name, exist_ok=exist_ok or index + 1 < len(parts))
             node = above.child(name)
-            if made and hierarchy.version == 1 and "cpuset" in hierarchy.controllers:
+            needed = made or index + 1 < len(parts)
+            if needed and hierarchy.version == 1 and "cpuset" in hierarchy.controllers:
                 manager.copy_cpuset(above.fd, node.fd)
             above.close()
             above = node

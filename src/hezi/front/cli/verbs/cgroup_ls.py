@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 VERB = Verb(
     "[OPTIONS]",
     "List the hierarchies of control groups",
-    options=(Option("all", "bool", "Controllers that are mounted nowhere too", short="a"),),
+    options=(
+        Option("all", "bool", "Controllers that are mounted nowhere too", short="a"),
+        Option("json", "bool", "Print JSON", short="J"),
+    ),
     arguments=(0, 0),
 ).documented(
     ("cgroup ls -a", "Which controller is where, and in which version"),
@@ -25,5 +28,14 @@ def call(session: Session, parsed: Parsed) -> int:
     from hezi.front.cli import columns
     from hezi.front.tools import cgroups
 
-    print(columns.table(cgroups.list_hierarchies(everything=parsed.flag("all"))))
+    rows = cgroups.list_hierarchies(everything=parsed.flag("all"))
+    if not parsed.flag("json"):
+        print(columns.table(rows))
+        return 0
+    from hezi.front.tools import table
+
+    numbers = {"NUMBER", "GROUPS"}
+    listed = [table.Column(name, "", number=name in numbers) for name in rows[0]]
+    lines = [table.Line(tuple(None if cell == "-" else cell for cell in row)) for row in rows[1:]]
+    table.show(listed, lines, table.Style(form="json", name="hierarchies"))
     return 0

@@ -15,12 +15,14 @@ VERB = Verb(
     options=(
         Option("all", "bool", "Groups further below too", short="a"),
         Option("count", "int", "How often (default: until it is stopped; without a terminal once)", short="n"),
+        Option("json", "bool", "Print JSON, a line for each time", short="J"),
         Option("interval", "duration", "Time between (default 1s)", short="i"),
     ),
     arguments=(0, 1),
 ).documented(
     ("cgroup top /hezi", "Containers"),
     ("cgroup top -a -n 1", "All groups, once"),
+    ("cgroup top -J -n 1 /hezi", "Containers, once, for programs"),
 )
 
 
@@ -46,6 +48,12 @@ def call(session: Session, parsed: Parsed) -> int:
         all_groups=parsed.flag("all"),
     )
     for rows in tables:
-        sys.stdout.write(("\x1b[H\x1b[2J" if live else "") + columns.table(rows) + "\n")
+        if parsed.flag("json"):
+            import json
+
+            text = json.dumps({"groups": [row._asdict() for row in rows]}, ensure_ascii=False)
+        else:
+            text = columns.table([cgroup_top.HEADER, *(row.cells() for row in rows)])
+        sys.stdout.write(("\x1b[H\x1b[2J" if live and not parsed.flag("json") else "") + text + "\n")
         sys.stdout.flush()
     return 0

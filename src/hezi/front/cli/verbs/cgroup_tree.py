@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hezi.front.cli.option import Verb
+from hezi.front.cli.option import Option, Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from hezi.front.cli.session import Session
 
 VERB = Verb(
-    "[GROUP]",
+    "[OPTIONS] [GROUP]",
     "Draw the control groups, with their processes and containers",
+    options=(Option("json", "bool", "Print JSON", short="J"),),
     arguments=(0, 1),
 ).documented(
     ("cgroup tree", "All of them"),
@@ -29,7 +30,11 @@ def call(session: Session, parsed: Parsed) -> int:
     from hezi.front.tools import cgroups, table
 
     text = cgroup_names.group(session, parsed.args[0]) if parsed.args else ""
-    lines = cgroups.draw(text, cgroup_names.containers(session))
+    lines = cgroups.draw(text, cgroup_names.containers(session), whole=parsed.flag("json"))
+    if parsed.flag("json"):
+        listed = [table.Column(name, "", number=name == "PROCESSES") for name in cgroups.WHOLE]
+        table.show(listed, lines, table.Style(form="json", tree=0, name="groups"))
+        return 0
     columns = (
         table.Column("GROUP", "its name"),
         table.Column("PROCESSES", "in it, not below", right=True),

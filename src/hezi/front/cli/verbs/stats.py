@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hezi._util.size import binary
 from hezi.front.cli.option import Option, Verb
 
 TYPE_CHECKING = False
@@ -80,19 +81,9 @@ def _record(one: Stats, *, full: bool) -> Record:
         "Container": one.asked,
         "ID": one.id if full else one.id[:12],
         "MemPerc": f"{one.memory_percent:.2f}%",
-        "MemUsage": f"{_binary(one.memory)} / {_binary(one.memory_limit)}",
+        "MemUsage": f"{binary(one.memory)} / {binary(one.memory_limit)}",
         "Name": one.name,
         "NetIO": f"{columns.size(one.net_received)} / {columns.size(one.net_sent)}",
         "PIDs": str(one.pids),
     }
     return Record(fields, type_name="*container.statsContext")
-
-
-def _binary(count: int) -> str:
-    """Format bytes in binary units, as docker does for memory."""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1024:
-            return f"{value:.4g}{unit}"
-        value /= 1024
-    return f"{value:.4g}PiB"

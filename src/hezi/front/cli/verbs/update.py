@@ -41,6 +41,8 @@ VERB = Verb(
 def call(session: Session, parsed: Parsed) -> int:
     """Change each, and say what this host could not do."""
     changes = {option.name.replace("-", "_"): parsed.values.get(option.name) for option in VERB.options}
+    # docker's sends no 0.
+    changes["pids_limit"] = changes["pids_limit"] or None
     if not any(parsed.given(option.name) for option in VERB.options):
         message = "you must provide one or more flags when using this command"
         raise Error(INVALID, message)
