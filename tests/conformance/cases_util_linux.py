@@ -1,4 +1,7 @@
-"""Command lines for the tools of util-linux: ``$Q`` is a process in namespaces of its own, ``$R`` its own root."""
+"""Command lines for the tools of util-linux: ``$Q`` is a process in namespaces of its own, ``$R`` its own root.
+
+A line that begins with ``~`` has both complain, each in its own words. The long rest is in ``cases_util_linux_*.py``.
+"""
 
 UNSHARE = r"""
 @unshare true
@@ -15,7 +18,7 @@ UNSHARE = r"""
 @unshare --map-user=nosuch id
 @unshare --map-users=1,2 true
 @unshare --map-users=a,b,c true
-@unshare --map-auto true
+~@unshare --map-auto true
 @unshare -c id -u
 @unshare -r --setgroups allow true
 @unshare -U --setgroups maybe true
@@ -30,11 +33,11 @@ UNSHARE = r"""
 @unshare -m --propagation unchanged findmnt -no PROPAGATION /
 @unshare -T --boottime 1000000 sh -c 'cut -c1-3 /proc/uptime'
 @unshare -T --monotonic 1000 cat /proc/self/timens_offsets
-@unshare --boottime 1000 true
+~@unshare --boottime 1000 true
 @unshare -T --boottime x true
 @unshare -S 5 -G 6 id
 @unshare -S abc true
-@unshare -G -1 true
+~@unshare -G -1 true
 @unshare nosuchprog
 @unshare /nonexist/prog
 @unshare /etc/passwd
@@ -55,7 +58,7 @@ UNSHARE = r"""
 @unshare -p true
 @unshare --fork=x true
 @unshare -m=x true
-@unshare --m true
+~@unshare --m true
 @unshare --uts=/nonexist/f true
 @unshare -u sh -c 'hostname box; hostname'; hostname
 @unshare -muinpCUrf --mount-proc id -u
@@ -306,7 +309,7 @@ MOUNT = r"""
 @mount --make-rshared /mnt/../mnt
 @mount --make-rsh /mnt
 @mount --make-un /mnt/a
-@mount --make-private ""
+~@mount --make-private ""
 cd /mnt && @mount --make-shared .
 cd /mnt && @mount --make-shared a
 @mount --make-private /proc/self/ns/uts
@@ -320,13 +323,13 @@ setpriv --reuid 65534 --clear-groups @mount --make-private /mnt
 @mount -R /mnt/a /mnt/c
 @mount -M /mnt/a /mnt/c
 @mount --move /mnt/a /mnt/c
-@mount --make-shared /mnt && @mount --move /mnt/a /mnt/c
-@mount --move /mnt/c /mnt/d
-@mount --move /mnt/a /mnt/a/inner
-@mount --bind /nonexist /mnt/c
-@mount --bind /mnt/a /nonexist
-@mount --bind /etc/passwd /mnt/c
-@mount --make-unbindable /mnt/a && @mount --bind /mnt/a /mnt/c
+~@mount --make-shared /mnt && @mount --move /mnt/a /mnt/c
+~@mount --move /mnt/c /mnt/d
+~@mount --move /mnt/a /mnt/a/inner
+~@mount --bind /nonexist /mnt/c
+~@mount --bind /mnt/a /nonexist
+~@mount --bind /etc/passwd /mnt/c
+~@mount --make-unbindable /mnt/a && @mount --bind /mnt/a /mnt/c
 @mount --make-runbindable /mnt/a && @mount --rbind /mnt /mnt/c
 """
 

@@ -31,11 +31,14 @@ _ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "SHELL": "
 
 
 class Outcome(NamedTuple):
-    """What one of the two did; the words of an error are each one's own."""
+    """What one of the two did.
+
+    :ivar words: of standard error, without what only one of the two adds: our hints, and mount's pointer to dmesg(1).
+    """
 
     code: int
     stdout: str
-    complained: bool
+    words: str
 
 
 @contextlib.contextmanager
@@ -78,7 +81,19 @@ def _run(line: str, directory: str, prefix: tuple[str, ...], env: dict[str, str]
     # Programs have another path, and hezi's processes are python's.
     text = done.stdout.decode(errors="backslashreplace").replace(f"{directory}/", "")
     text = re.sub(r'/[^\s"\\]*python[0-9.]*( |\\x20)-IS( |\\x20)', "", text)
-    return Outcome(done.returncode, text, bool(done.stderr))
+    return Outcome(done.returncode, text, _words(done.stderr.decode(errors="backslashreplace"), directory))
+
+
+def _words(text: str, directory: str) -> str:
+    text = text.replace(f"{directory}/", "")
+    for name, command in _COMMANDS.items():
+        text = text.replace(" ".join(command), name)
+    kept = [
+        re.sub(r"/proc/[0-9]+/", "/proc/N/", re.sub("^(hezi|findmnt|mount): ", "TOOL: ", line))
+        for line in text.splitlines()
+        if not line.lstrip().startswith("hint: ") and "dmesg(1)" not in line
+    ]
+    return "\n".join(kept)
 
 
 def differences(
@@ -88,14 +103,22 @@ def differences(
     prefix: tuple[str, ...] = (),
     env: dict[str, str] | None = None,
     normal: Callable[[str], str] = str,
+    around: tuple[str, str] = ("", ""),
 ) -> str:
-    """Run a case with both, and say what differs; "" when nothing does."""
+    """Run a case with both, and say what differs; "" when nothing does.
+
+    :param line: with ``~`` in front they complain in words of their own, and it is compared only whether they do.
+    :param around: what the shell runs before and after it.
+    """
+    words = not line.startswith("~")
+    line = "\n".join(part for part in (around[0], line.removeprefix("~"), around[1]) if part)
     theirs = _run(line, "/usr/bin", prefix, env or {})
     ours = _run(line, str(directory), prefix, env or {})
     theirs, ours = (one._replace(stdout=normal(one.stdout)) for one in (theirs, ours))
     # A failure without a word is nothing to imitate.
-    told = theirs.complained if theirs.complained or not theirs.code else ours.complained
-    if theirs._replace(complained=told) == ours:
+    silent = theirs.code and not theirs.words
+    same = silent or (theirs.words == ours.words if words else bool(theirs.words) == bool(ours.words))
+    if same and theirs[:2] == ours[:2]:
         return ""
     return (
         f"{line}\n-- util-linux: {theirs.code}\n{theirs.stdout}\n-- hezi: {ours.code}\n{ours.stdout}\n{theirs}\n{ours}"
@@ -157,7 +180,9 @@ def _sleepers(ancestor: int) -> dict[str, int]:
 
 # --- mounts ----------------------------------------------------------------------------------------------------------
 
+# What others mount for their tests goes away in the midst of a comparison.
 _ALL_STATES = """
+findmnt -rno TARGET | grep -E '^/(tmp|run|var)/' | tac | xargs -rd '\\n' umount -l
 mount -t tmpfs t /mnt
 mkdir /mnt/a /mnt/b /mnt/c /mnt/d /mnt/e /mnt/f "/mnt/x y"
 mount --make-shared /mnt

@@ -41,7 +41,7 @@ from hezi.linux.nscalls import (
     sethostname,
     thread_count,
 )
-from hezi.linux.nsobject import Namespace, kind_of
+from hezi.linux.nsobject import Namespace, kind_of, of_socket
 from hezi.linux.process import Process
 
 TYPE_CHECKING = False
@@ -73,6 +73,7 @@ __all__ = [
     "fork",
     "kind_of",
     "namespace_id",
+    "of_socket",
     "setdomainname",
     "sethostname",
     "setns",

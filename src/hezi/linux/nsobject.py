@@ -19,6 +19,8 @@ _NS_GET_USERNS = 0xB701
 _NS_GET_PARENT = 0xB702
 _NS_GET_NSTYPE = 0xB703
 _NS_GET_OWNER_UID = 0xB704
+# <linux/sockios.h>
+_SIOCGSKNS = 0x894C
 _NSFS_MAGIC = 0x6E736673
 
 _KIND_OF_FLAG = {flag: kind for kind, flag in nscalls.KINDS.items()}
@@ -43,6 +45,17 @@ def kind_of(fd: int) -> str | None:
         if error.errno == errno.EBADF:
             raise abi.error(errno.EBADF, "setns", f"fd {fd}") from None
         return None
+
+
+def of_socket(socket: int) -> Namespace:
+    """Open the network namespace that a socket is in (SIOCGSKNS, Linux 4.9).
+
+    :raises OSError: ENOTTY for what is no socket, EPERM without CAP_NET_ADMIN over that namespace.
+    """
+    try:
+        return Namespace(fcntl.ioctl(socket, _SIOCGSKNS))
+    except OSError as error:
+        raise abi.error(error.errno or 0, "ioctl", f"fd {socket}") from None
 
 
 class Namespace:

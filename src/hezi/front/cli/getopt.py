@@ -26,19 +26,34 @@ class Grammar:
     :param permute: whether flags may follow the first positional argument; they may not where that is a program with
         flags of its own.
     :param attached: letters whose optional value is attached to the letter (``-m/proc/1/ns/mnt``); the others' never.
+    :param needed: letters whose value must follow although that of the long flag is optional.
+    :param newer: long flags that came late: a beginning which they share with an older flag goes on meaning that one,
+        as in the scripts of before.
     """
 
-    __slots__ = ("attached", "long", "options", "permute", "short")
+    __slots__ = ("attached", "long", "needed", "newer", "options", "permute", "short")
 
-    def __init__(self, options: tuple[Option, ...], *, permute: bool = True, attached: str = "") -> None:
+    def __init__(
+        self,
+        options: tuple[Option, ...],
+        *,
+        permute: bool = True,
+        attached: str = "",
+        needed: str = "",
+        newer: tuple[str, ...] = (),
+    ) -> None:
         self.options = options
         self.permute = permute
         self.attached = attached
+        self.needed = needed
+        self.newer = newer
         self.long = {option.name: option for option in options}
         self.short = {option.short: option for option in options if option.short}
 
     def parse(self, words: list[str]) -> tuple[Given, list[str]]:
         """Return the flags as (long name, value) pairs, and the positional arguments.
+
+        ``--version`` ends the reading: what follows it is not looked at.
 
         :raises Misused: a flag is unknown or ambiguous, lacks its value, or has one too many.
         :raises HelpRequested: ``--help`` or ``-h``.
@@ -59,6 +74,8 @@ class Grammar:
                 self._long(word, rest, given)
             else:
                 self._letters(word[1:], rest, given)
+            if _ends(given):
+                return given, []
         self._refuse(given)
         return given, plain + rest[::-1]
 
@@ -96,12 +113,13 @@ class Grammar:
         if name in self.long:
             return self.long[name]
         fits = [option for option in self.options if option.name.startswith(name)]
+        fits = [option for option in fits if option.name not in self.newer] or fits
         if len(fits) == 1 and not "help".startswith(name):
             return fits[0]
         if not fits and name and "help".startswith(name):
             return None
         if not fits:
-            message = f"unrecognized option '{word.partition('=')[0]}'"
+            message = f"unrecognized option '{word}'"
             raise Misused(message)
         names = " ".join(f"'--{option.name}'" for option in fits)
         message = f"option '{word}' is ambiguous; possibilities: {names}"
@@ -118,7 +136,9 @@ class Grammar:
                 raise Misused(message)
             if option.kind == "bool":
                 given.append((option.name, None))
-            elif option.bare is not None:
+                if _ends(given):
+                    return
+            elif option.bare is not None and letter not in self.needed:
                 taken = letter in self.attached and letters
                 given.append((option.name, letters if taken else None))
                 if taken:
@@ -129,3 +149,7 @@ class Grammar:
             else:
                 message = f"option requires an argument -- '{letter}'"
                 raise Misused(message)
+
+
+def _ends(given: Given) -> bool:
+    return bool(given) and given[-1][0] == "version"

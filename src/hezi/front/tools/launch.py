@@ -33,6 +33,24 @@ def complain(program: str, text: str) -> None:
         return  # nobody is listening; the exit code still speaks
 
 
+def forget_coercion() -> None:
+    """Undo what Python does to LC_CTYPE in the C locale (PEP 538): the program gets the environment that we got.
+
+    While our own /proc is still there.
+    """
+    if "LC_CTYPE" not in os.environ or "LC_ALL" in os.environ:
+        return
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            given = [word for word in file.read().split(b"\0") if word.startswith(b"LC_CTYPE=")]
+    except OSError:
+        return
+    if given:
+        os.environ["LC_CTYPE"] = os.fsdecode(given[-1].partition(b"=")[2])
+    else:
+        del os.environ["LC_CTYPE"]
+
+
 def execute(program: str, argv: Sequence[str]) -> int:
     """Replace this process by ``argv``, or by the user's shell when that is empty; return the exit code of a failure.
 
@@ -44,7 +62,7 @@ def execute(program: str, argv: Sequence[str]) -> int:
     if argv:
         name, words = argv[0], list(argv)
     else:
-        name = os.environ.get("SHELL") or "/bin/sh"
+        name = os.environ.get("SHELL", "/bin/sh")
         words = ["-" + name.rpartition("/")[2]]
     why = _search(name, words)
     complain(program, f"failed to execute {name}: {os.strerror(why)}")
@@ -53,6 +71,8 @@ def execute(program: str, argv: Sequence[str]) -> int:
 
 def _search(name: str, words: list[str]) -> int:
     """Try the directories of PATH as execvp(3) does; return why it failed."""
+    if not name:
+        return errno.ENOENT
     if "/" in name:
         return _try(name, words)
     found = errno.ENOENT

@@ -11,7 +11,7 @@ from hezi.linux import fd, mountinfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from hezi.linux.mountinfo import MountEntry
 
@@ -29,9 +29,15 @@ COLUMNS = (
     Column("MAJ:MIN", "major:minor device number"),
     Column("FSROOT", "filesystem root"),
     Column("TID", "task ID", right=True, number=True),
+    Column("SIZE", "filesystem size", right=True),
+    Column("USED", "filesystem size used", right=True),
+    Column("AVAIL", "filesystem size available", right=True),
+    Column("USE%", "filesystem use percentage", right=True),
 )
 BY_NAME = {column.name: column for column in COLUMNS}
 DEFAULT = ("TARGET", "SOURCE", "FSTYPE", "OPTIONS")
+# As df(1) would have them
+SIZES = ("SOURCE", "FSTYPE", "SIZE", "USED", "AVAIL", "USE%", "TARGET")
 # File systems without a device or a server behind them, as libmount has them
 _PSEUDO = frozenset({
     "anon_inodefs", "apparmorfs", "autofs", "bdev", "binder", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs",
@@ -44,12 +50,17 @@ _PSEUDO = frozenset({
 })  # fmt: skip
 
 
+_OF_SIZE = frozenset({"SIZE", "USED", "AVAIL"})
+_LETTERS = "BKMGTPE"
+
+
 class Request:
     """What is asked for; None where a filter was not given."""
 
     __slots__ = (
-        "ascii", "backward", "canonical", "columns", "cut", "first", "form", "fsroot", "headings", "invert", "kind",
-        "mountpoint", "options", "parents", "pid", "shell", "source", "submounts", "target", "tree", "types", "uniq",
+        "all", "ascii", "backward", "bytes", "canonical", "columns", "cut", "df", "first", "form", "fsroot",
+        "headings", "invert", "kind", "mountpoint", "options", "parents", "pid", "shell", "source", "submounts",
+        "target", "tree", "types", "uniq",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -67,6 +78,9 @@ class Request:
         self.uniq = False
         self.submounts = False
         self.canonical = True
+        self.all = False
+        self.bytes = False
+        self.df = False
         self.kind: str | None = None
         self.pid: int | None = None
         self.source: str | None = None
@@ -94,6 +108,8 @@ def show(request: Request) -> bool:
     tree = tree and not (request.first and not request.submounts)
     roots = lines.found(flat=not tree)
     columns = [BY_NAME[name] for name in request.columns]
+    if request.bytes:
+        columns = [one._replace(number=True) if one.name in _OF_SIZE else one for one in columns]
     shown = request.columns.index("TARGET") if tree and "TARGET" in request.columns else None
     style = table.Style(
         request.form,
@@ -139,6 +155,7 @@ def _unique(entries: tuple[MountEntry, ...]) -> tuple[MountEntry, ...]:
 
 def type_fits(fstype: str, wanted: str) -> bool:
     """Compare a type with ``a,b`` or ``noa,b``, which is neither a nor b."""
+    fstype, wanted = fstype.lower(), wanted.lower()
     turned = wanted.startswith("no")
     names = (wanted[2:] if turned else wanted).split(",")
     for name in names:
@@ -178,13 +195,15 @@ def _filter(request: Request, entries: tuple[MountEntry, ...]) -> Callable[[Moun
         tests.append(lambda one: options_fit(_options(one), options))
     if request.kind in {"pseudo", "real"}:
         tests.append(lambda one: (one.fstype in _PSEUDO) == (request.kind == "pseudo"))
+    if request.df and not request.all:
+        tests.append(lambda one: one.fstype not in _PSEUDO or "tmpfs" in one.fstype)
     if request.kind == "shadowed":
         places = {(one.parent, one.mount_point) for one in entries}
         tests.append(lambda one: one.id in covered and (one.id, one.mount_point) in places)
     tests += _place_tests(request, entries)
 
     def fits(entry: MountEntry) -> bool:
-        return all(test(entry) for test in tests) != request.invert if tests else True
+        return all(test(entry) for test in tests) != request.invert
 
     return fits
 
@@ -200,7 +219,7 @@ def _place_tests(request: Request, entries: tuple[MountEntry, ...]) -> list[Call
         tests.append(lambda one: one.mount_point == path)
     if request.parents is not None:
         holder = _mount_of(request.parents, entries)
-        tests.append(lambda one: one.id == holder)
+        tests.append(lambda one: one.mount_point == holder)
     return tests
 
 
@@ -215,8 +234,8 @@ def _canonical(path: str) -> str:
     return os.path.realpath(path)
 
 
-def _mount_of(path: str, entries: tuple[MountEntry, ...]) -> int | None:
-    """Give the mount that a path is on; None when there is no such path."""
+def _mount_of(path: str, entries: tuple[MountEntry, ...]) -> str | None:
+    """Give where the mount is attached that a path is on; None when there is no such path."""
     try:
         file = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
@@ -225,7 +244,7 @@ def _mount_of(path: str, entries: tuple[MountEntry, ...]) -> int | None:
         found = fd.mount_id(file)
     finally:
         os.close(file)
-    return found if any(one.id == found for one in entries) else None
+    return next((one.mount_point for one in entries if one.id == found), None)
 
 
 class _Lines:
@@ -287,6 +306,8 @@ class _Lines:
         return Line([self._cell(name, entry) for name in self.request.columns])
 
     def _cell(self, name: str, entry: MountEntry) -> str | None:
+        if name in _OF_SIZE or name == "USE%":
+            return self._size(name, entry)
         makers: dict[str, Callable[[], str | None]] = {
             "TARGET": lambda: entry.mount_point,
             "SOURCE": lambda: self._source(entry),
@@ -300,9 +321,21 @@ class _Lines:
             "PARENT": lambda: str(entry.parent),
             "MAJ:MIN": lambda: self._device(entry),
             "FSROOT": lambda: entry.root,
-            "TID": lambda: None if self.request.pid is None else str(self.request.pid),
+            "TID": lambda: str(os.getpid() if self.request.pid is None else self.request.pid),
         }
         return makers[name]()
+
+    def _size(self, name: str, entry: MountEntry) -> str | None:
+        try:
+            found = os.statvfs(entry.mount_point)
+        except OSError:
+            return None
+        used = found.f_blocks - found.f_bfree
+        if name == "USE%":
+            return f"{used / found.f_blocks * 100:.0f}%" if found.f_blocks else "-"
+        blocks = {"SIZE": found.f_blocks, "USED": used, "AVAIL": found.f_bavail}[name]
+        number = blocks * found.f_frsize
+        return str(number) if self.request.bytes else human(number)
 
     def _device(self, entry: MountEntry) -> str:
         if self.request.form == "table":
@@ -322,6 +355,18 @@ def _options(entry: MountEntry) -> str:
     return ",".join([mode, *ours[1:], *theirs[1:]])
 
 
+def human(number: int) -> str:
+    """Write a number of bytes with a letter and at most one digit behind the point, rounded to the nearest."""
+    if not number:
+        return "0"
+    power = (number.bit_length() - 1) // 10
+    whole, rest = divmod(number, 1 << 10 * power)
+    tenths = ((rest >> 10 * (power - 1)) * 1000 // 1024 + 50) // 100 if power and rest else 0
+    if tenths == 10:
+        whole, tenths = whole + 1, 0
+    return f"{whole}.{tenths}{_LETTERS[power]}" if tenths else f"{whole}{_LETTERS[power]}"
+
+
 def propagation_word(entry: MountEntry) -> str:
     """Give the state as findmnt writes it: ``shared`` or ``private``, and ``,slave``, and ``,unbindable``."""
     words = ["shared" if entry.peer_group else "private"]
@@ -339,7 +384,7 @@ def optional_fields(entry: MountEntry) -> str:
     return " ".join(words)
 
 
-def read_columns(text: str) -> list[str]:
+def read_columns(text: str, defaults: Sequence[str] = DEFAULT) -> list[str]:
     """Read ``A,B`` or ``+A,B`` (these behind the default ones).
 
     :raises Error: INVALID for an unknown name.
@@ -350,4 +395,4 @@ def read_columns(text: str) -> list[str]:
         if name not in BY_NAME:
             message = f"unknown column: {typed}"
             raise Error(INVALID, message)
-    return [*(DEFAULT if plus else ()), *names]
+    return [*(defaults if plus else ()), *names]

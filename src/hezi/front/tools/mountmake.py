@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from hezi.errors import Error
+from hezi.errors import INVALID, Error
 from hezi.front.tools import nsrun, words
 from hezi.linux import idmap, mountinfo, namespaces, peers, propagation
 from hezi.linux.idmap import Range
@@ -57,11 +57,18 @@ def apply(request: Request) -> None:
     """
     if request.how is not None:
         _attach(request)
+    elif request.source not in {None, "none"}:
+        hint = "a SOURCE goes with --bind, --rbind or --move; to change a mount, name only its mount point"
+        message = f"{request.target}: mounting file systems is not this command's work."
+        raise Error(INVALID, message, hint=hint)
     for state, recursive in request.states:
         try:
             propagation.make(request.target, state, recursive)
         except OSError as error:
             raise _refused(request.target, error) from error
+
+
+_NEEDS = "it needs CAP_SYS_ADMIN over the mount namespace: `hezi ns run -Urm` makes one"
 
 
 def _refused(target: str, error: OSError) -> Error:
@@ -71,8 +78,7 @@ def _refused(target: str, error: OSError) -> Error:
         hint = "only a mount has a propagation; `hezi mount ls -T PATH` shows the one that a path is on"
         return Error("invalid", f"{target}: not mount point or bad option.", hint=hint)
     if error.errno == errno.EPERM:
-        hint = "it needs CAP_SYS_ADMIN over the mount namespace: `hezi ns run -Urm` makes one"
-        return Error("permission", f"{target}: must be superuser to use mount.", hint=hint)
+        return Error("permission", f"{target}: must be superuser to use mount.", hint=_NEEDS)
     return nsrun.from_os_error_of(f"{target}: cannot change the propagation", error)
 
 
@@ -119,6 +125,10 @@ def _not_attached(request: Request, error: OSError) -> Error:
     hint = made.hint
     if error.errno == errno.EINVAL:
         hint = _why_invalid(request, source) or hint
+    if error.errno == errno.EPERM:
+        hint = _NEEDS
+    if error.errno == errno.ENOENT:
+        hint = f"there is no '{target if os.path.lexists(source) else source}'"
     if error.errno == errno.ELOOP:
         hint = "a mount cannot be moved below itself"
     return Error(made.kind, made.message, hint=hint)
@@ -129,6 +139,9 @@ def _why_invalid(request: Request, source: str) -> str | None:
     entry = _entry(source)
     if entry is None:
         return None
+    if os.path.isdir(source) != os.path.isdir(request.target):
+        kinds = ["a directory" if os.path.isdir(path) else "a file" for path in (source, request.target)]
+        return f"{source} is {kinds[0]} and {request.target} is {kinds[1]}; a mount covers its own kind"
     if request.how != "move":
         return f"{entry.mount_point} is unbindable" if entry.unbindable else None
     if os.path.realpath(source) != entry.mount_point:
@@ -136,7 +149,23 @@ def _why_invalid(request: Request, source: str) -> str | None:
     above = next((one for one in mountinfo.list_mounts() if one.id == entry.parent), None)
     if above is not None and above.peer_group:
         return f"{above.mount_point} is shared, and what is below a shared mount cannot be moved: make it private first"
+    onto = _entry(request.target)
+    if onto is not None and onto.peer_group and (fixed := _unbindable_below(entry)):
+        return (
+            f"{fixed} is unbindable and {onto.mount_point} is shared: what is moved there is copied to its peers, "
+            "so make the first private, or the second"
+        )
     return None
+
+
+def _unbindable_below(entry: mountinfo.MountEntry) -> str | None:
+    """Find an unbindable mount among a mount and those below it."""
+    mounts = mountinfo.list_mounts()
+    inside = {entry.id}
+    for one in sorted(mounts, key=lambda each: len(each.mount_point)):
+        if one.parent in inside:
+            inside.add(one.id)
+    return next((one.mount_point for one in mounts if one.id in inside and one.unbindable), None)
 
 
 def _entry(path: str) -> mountinfo.MountEntry | None:

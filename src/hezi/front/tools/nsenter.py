@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import os
 
-from hezi.errors import NOT_FOUND, Error
-from hezi.front.tools import launch, nsrun, words
+from hezi.errors import NOT_FOUND, UNSUPPORTED, Error
+from hezi.front.tools import faces, launch, nsrun, words
 from hezi.linux import nscalls, nsfaults, nsobject, pidfd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# Long option -> kind; the order is the one of joining: see Entry.join.
-OPTIONS = {
-    "user": "user",
-    "cgroup": "cgroup",
-    "ipc": "ipc",
-    "uts": "uts",
-    "net": "net",
-    "pid": "pid",
-    "mount": "mnt",
-    "time": "time",
-}
-_NAMES = {kind: f"ns/{kind}" for kind in OPTIONS.values()}
+_NAMES = {kind: f"ns/{kind}" for kind in faces.JOINED}
 
 
 class Request:
     """What is to be joined; fields as nsenter's options. A value of None beside a name means the target's."""
 
     __slots__ = (
-        "all", "env", "fork", "gid", "keep_caps", "preserve", "root", "spaces", "target", "uid", "user_parent", "wd",
-        "wdns",
+        "all", "context", "env", "fork", "gid", "groups", "keep_caps", "preserve", "root", "socket", "spaces", "target",
+        "uid", "user_parent", "wd", "wdns",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -48,6 +37,9 @@ class Request:
         self.env = False
         self.keep_caps = False
         self.user_parent = False
+        self.socket: int | None = None
+        self.groups = False
+        self.context = False
 
 
 def request(given: Sequence[tuple[str, str | None]], find: Callable[[str], int] | None = None) -> Request:
@@ -59,8 +51,8 @@ def request(given: Sequence[tuple[str, str | None]], find: Callable[[str], int] 
     made = Request()
     for name, value in given:
         text = value or ""
-        if name in OPTIONS:
-            made.spaces[OPTIONS[name]] = value
+        if name in faces.KIND_OF:
+            made.spaces[faces.KIND_OF[name]] = _place_of(name, value)
         elif name == "target":
             made.target = target(text, find)
         elif name == "setuid":
@@ -72,12 +64,29 @@ def request(given: Sequence[tuple[str, str | None]], find: Callable[[str], int] 
         elif name == "wd":
             made.wd = (value,)
         elif name == "wdns":
-            made.wdns = text
+            made.wdns = value
+        elif name == "net-socket":
+            made.socket = words.number(text, "failed to parse file descriptor", words.MOST_PID)
         else:
             _take_flag(made, name)
-    if made.all and made.target is None:
-        words.wrong("no target PID specified for --all")
+    _check(made)
     return made
+
+
+def _place_of(name: str, value: str | None) -> str | None:
+    if value is not None and value.startswith(":"):
+        message = f"--{name}={value}: namespaces by number need Linux 6.19; give a process by --target, or a file"
+        raise Error(UNSUPPORTED, message, hint="`hezi ns ls -o NS,PATH` has a file for each")
+    return value
+
+
+def _check(made: Request) -> None:
+    if made.wd is not None and made.wdns is not None:
+        words.wrong("mutually exclusive arguments: --wdns --wd")
+    needing = {"all": made.all, "join-cgroup": made.groups, "net-socket": made.socket is not None}
+    for name, given in needing.items():
+        if given and made.target is None:
+            words.wrong(f"no target PID specified for --{name}")
 
 
 def _take_flag(made: Request, name: str) -> None:
@@ -93,6 +102,10 @@ def _take_flag(made: Request, name: str) -> None:
         made.keep_caps = True
     elif name == "user-parent":
         made.user_parent = True
+    elif name == "join-cgroup":
+        made.groups = True
+    elif name == "follow-context":
+        made.context = True
 
 
 def target(text: str, find: Callable[[str], int] | None) -> int:
@@ -131,10 +144,12 @@ class _Opened:
 
     def __init__(self, made: Request) -> None:
         self.spaces: dict[str, int] = {}
-        for kind in OPTIONS.values():
+        for kind in faces.JOINED:
             if kind in made.spaces:
                 named = made.spaces[kind]
                 self.spaces[kind] = _open(_of_target(made, f"ns/{kind}", f"ns/{kind}") if named is None else named)
+        if made.socket is not None:
+            self.spaces["net"] = _of_socket(made.target or 0, made.socket)
         if made.all:
             self._open_all(made)
         if made.user_parent:
@@ -145,28 +160,29 @@ class _Opened:
 
     def _open_all(self, made: Request) -> None:
         """Open those that differ from ours; our own user namespace cannot be joined again."""
-        for kind in OPTIONS.values():
+        for kind in faces.JOINED:
             if kind in self.spaces:
                 continue
             path = f"/proc/{made.target}/ns/{kind}"
             ours = f"/proc/self/ns/{kind}"
             if not os.path.exists(ours):
                 continue
-            fd = _open(path)
+            fd = _open(path, f"stat of {path} failed")
             if kind == "user" and nscalls.namespace_id(fd) == nscalls.namespace_id(ours):
                 os.close(fd)
             else:
                 self.spaces[kind] = fd
 
     def _open_user_parent(self) -> None:
-        """Open the user namespace that owns the others, when none was named."""
-        if "user" in self.spaces:
-            return
-        for fd in self.spaces.values():
+        """Open the user namespace that owns the others; of a user namespace that was named, its parent instead."""
+        named = self.spaces.pop("user", None)
+        for fd in self.spaces.values() if named is None else (named,):
             with nsobject.Namespace(os.dup(fd)) as space:
                 owner = space.owner()
             if owner is not None:
                 self.spaces = {"user": owner.fd, **self.spaces}
+                if named is not None:
+                    os.close(named)
                 return
         words.wrong("no namespace to get its owner from was given for --user-parent")
 
@@ -177,9 +193,24 @@ def _of_target(made: Request, name: str, title: str) -> str:
     return f"/proc/{made.target}/{name}"
 
 
-def _open(path: str) -> int:
-    with nsrun.step(f"cannot open {path}"):
+def _open(path: str, doing: str = "") -> int:
+    with nsrun.step(doing or f"cannot open {path}"):
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _of_socket(pid: int, number: int) -> int:
+    """Open the network namespace of a socket that another process has (Linux 5.6)."""
+    with nsrun.step(f"cannot take descriptor {number} of process {pid}"):
+        holder = pidfd.pidfd_open(pid)
+        try:
+            socket = pidfd.pidfd_getfd(holder, number)
+        finally:
+            os.close(holder)
+    try:
+        with nsrun.step(f"descriptor {number} of process {pid} has no network namespace"):
+            return nsobject.of_socket(socket).fd
+    finally:
+        os.close(socket)
 
 
 def _open_place(made: Request, place: tuple[str | None] | None, name: str) -> int | None:
@@ -202,7 +233,12 @@ def run(program: str, made: Request, argv: Sequence[str]) -> int:
 
     :raises Error: a step failed; its text says which and why.
     """
+    launch.forget_coercion()
     opened = _Opened(made)
+    if made.context:
+        _follow_context(made)
+    if made.groups:
+        _join_groups(made.target or 0)
     fork = made.fork if made.fork is not None else "pid" in opened.spaces
     uid, gid = _ids(made, "user" in opened.spaces)
     # In a user namespace dropping the groups may be forbidden; then it must be done before.
@@ -221,6 +257,33 @@ def run(program: str, made: Request, argv: Sequence[str]) -> int:
     if made.keep_caps:
         nsrun.keep_capabilities()
     return launch.execute(program, argv)
+
+
+def _follow_context(made: Request) -> None:
+    """Have the program executed with the target's SELinux context; where there is no SELinux, nothing is to be done."""
+    if not os.path.exists("/sys/fs/selinux/enforce"):
+        return
+    if made.target is None:
+        words.wrong("no target PID specified for --follow-context")
+    with (
+        nsrun.step(f"failed to get {made.target} SELinux context"),
+        open(f"/proc/{made.target}/attr/current", "rb") as file,
+    ):
+        context = file.read().rstrip(b"\0\n")
+    with nsrun.step("failed to set exec context"), open("/proc/self/attr/exec", "wb", buffering=0) as file:
+        file.write(context)
+
+
+def _join_groups(pid: int) -> None:
+    """Move into the target's control group, in each hierarchy that is mounted."""
+    from hezi.linux.cgroup import layout, tree
+
+    with nsrun.step(f"cannot join the control groups of process {pid}"):
+        for hierarchy in layout.detect().hierarchies:
+            path = tree.path_in(hierarchy, pid)
+            if path is not None:
+                with tree.open_node(hierarchy, path) as node:
+                    node.add(0)
 
 
 def _ids(made: Request, user: bool) -> tuple[int | None, int | None]:
@@ -280,7 +343,7 @@ def _stand(made: Request, opened: _Opened) -> None:
         with nsrun.step("chroot failed"):
             os.chroot(".")
     if made.wdns is not None:
-        with nsrun.step(f"open {made.wdns} failed"):
+        with nsrun.step("cannot open current working directory"):
             here = os.open(made.wdns, os.O_RDONLY | os.O_CLOEXEC)
     if here is not None:
         with nsrun.step("change directory by working directory file descriptor failed"):

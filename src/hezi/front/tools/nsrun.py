@@ -6,7 +6,7 @@ import contextlib
 import os
 
 from hezi.errors import INTERNAL, INVALID, NOT_FOUND, Error, from_os_error
-from hezi.front.tools import launch, words
+from hezi.front.tools import faces, launch, words
 from hezi.linux import caps, idmap, mount, namespaces, nscalls, nsfaults, prctl
 from hezi.linux.idmap import Range
 
@@ -15,17 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import NoReturn
 
-# Long option -> kind
-OPTIONS = {
-    "mount": "mnt",
-    "uts": "uts",
-    "ipc": "ipc",
-    "net": "net",
-    "pid": "pid",
-    "user": "user",
-    "cgroup": "cgroup",
-    "time": "time",
-}
 PROPAGATIONS = {
     "slave": mount.MS_SLAVE | mount.MS_REC,
     "shared": mount.MS_SHARED | mount.MS_REC,
@@ -90,18 +79,18 @@ def request(given: Sequence[tuple[str, str | None]]) -> Request:
     made = Request()
     for name, value in given:
         text = value or ""
-        if name in OPTIONS:
-            made.want(OPTIONS[name], value)
+        if name in faces.KIND_OF:
+            made.want(faces.KIND_OF[name], value)
         elif name.startswith("map-"):
             _take_map(made, name, text)
         elif name in {"fork", "forward-signals", "kill-child"}:
             made.fork = True
             made.forward |= name == "forward-signals"
             if name == "kill-child":
-                made.kill_child = words.signal_number(value or "KILL")
+                made.kill_child = words.signal_number("KILL" if value is None else value)
         elif name == "mount-proc":
             made.want("mnt")
-            made.mount_proc = value or "/proc"
+            made.mount_proc = "/proc" if value is None else value
         elif name == "propagation":
             if text not in PROPAGATIONS:
                 words.wrong(f"unsupported propagation mode: {text}")
@@ -161,6 +150,8 @@ def _ranges(which: idmap.Which, text: str) -> list[Range]:
     for part in parts:
         if not part.isdigit():
             words.wrong(f"could not parse ID: '{part}'")
+    if len(parts) > 3:
+        words.wrong(f"too many elements for mapping '{text}'")
     if len(parts) != 3:
         words.wrong(f"mapping '{text}' contains only {len(parts)} elements")
     first, second, count = map(int, parts)
@@ -200,6 +191,7 @@ def run(program: str, made: Request, argv: Sequence[str]) -> int:
 
     :raises Error: a step failed; its text says which and why.
     """
+    launch.forget_coercion()
     helper = _Helper(made) if made.uid_ranges or made.gid_ranges or made.keep else None
     try:
         _unshare(made, helper)
@@ -297,7 +289,10 @@ def _map_alone(made: Request) -> None:
 def _set_clocks(made: Request) -> None:
     for name, offset in (("monotonic", made.monotonic), ("boottime", made.boottime)):
         if offset is not None:
-            with step("failed to set clock offset"), open("/proc/self/timens_offsets", "w", encoding="ascii") as file:
+            with (
+                step("failed to write to /proc/self/timens_offsets"),
+                open("/proc/self/timens_offsets", "w", encoding="ascii") as file,
+            ):
                 file.write(f"{name} {offset} 0\n")
 
 
@@ -341,16 +336,23 @@ def become(uid: int | None, gid: int | None, *, groups_dropped: bool = False) ->
             os.setgroups([])
         except PermissionError as error:
             if not groups_dropped:
-                doing, hint = (
-                    "setgroups failed",
-                    "the user namespace forbids it; --preserve-credentials keeps the groups",
-                )
-                raise from_os_error_of(doing, error, hint) from error
+                doing = "setgroups failed"
+                raise from_os_error_of(doing, error, _why_no_groups()) from error
         with step("setgid failed"):
             os.setresgid(gid, gid, gid)
     if uid is not None:
         with step("setuid failed"):
             os.setresuid(uid, uid, uid)
+
+
+def _why_no_groups() -> str:
+    try:
+        with open("/proc/self/setgroups", encoding="ascii") as file:
+            if file.read().strip() == "deny":
+                return "the user namespace forbids it: whoever maps nothing but the own group gives up setgroups(2)"
+    except OSError:
+        pass
+    return "another group needs CAP_SETGID in this user namespace"
 
 
 def keep_capabilities() -> None:

@@ -76,7 +76,8 @@ def text(columns: Sequence[Column], roots: Sequence[Line], style: Style) -> str:
     if style.form == "pairs":
         return "".join(_pairs(columns, row, style) + "\n" for row in rows)
     if style.form == "raw":
-        head = [[column.name for column in columns]] if style.headings else []
+        head = [[_variable(column.name) if style.shell else column.name for column in columns]]
+        head = head if style.headings else []
         body = [[_raw(cell or "") for cell in row] for row in rows]
         return "".join(" ".join(row) + "\n" for row in head + body)
     return _aligned(columns, rows, style)
@@ -129,12 +130,15 @@ def _raw(cell: str) -> str:
 def _pairs(columns: Sequence[Column], row: Sequence[str | None], style: Style) -> str:
     words = []
     for column, cell in zip(columns, row, strict=True):
-        name = column.name
-        if style.shell:
-            name = "".join(char if char.isalnum() else "_" for char in name.replace("%", "PCT"))
+        name = _variable(column.name) if style.shell else column.name
         value = "".join(f"\\x{ord(char):02x}" if char in '"\\`$' else char for char in cell or "")
         words.append(f'{name}="{value}"')
     return " ".join(words)
+
+
+def _variable(name: str) -> str:
+    """Give what a shell accepts as a variable's name."""
+    return "".join(char if char.isalnum() else "_" for char in name.replace("%", "PCT"))
 
 
 def _aligned(columns: Sequence[Column], rows: list[list[str | None]], style: Style) -> str:
@@ -162,10 +166,11 @@ def _line(columns: Sequence[Column], row: Sequence[str], widths: Sequence[int]) 
     cells = []
     for number, (column, cell, width) in enumerate(zip(columns, row, widths, strict=True)):
         shown = cell[:width]
-        if column.right:
+        last = number == len(columns) - 1
+        if column.right and (shown or not last):
             cells.append(shown.rjust(width))
         else:
-            cells.append(shown if number == len(columns) - 1 else shown.ljust(width))
+            cells.append(shown if last else shown.ljust(width))
     return " ".join(cells)
 
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 MAX_ID = 2**32 - 1
+MOST_PID = 2**31 - 1
+MOST_INODE = 2**64 - 1
 
 
 def wrong(text: str) -> NoReturn:
@@ -19,12 +21,15 @@ def wrong(text: str) -> NoReturn:
     raise Error(INVALID, text)
 
 
-def number(text: str, what: str) -> int:
-    """Read a decimal number that may have a sign."""
-    digits = text[1:] if text[:1] in {"-", "+"} else text
+def number(text: str, what: str, most: int | None = None) -> int:
+    """Read a decimal number that may have a sign, and blanks in front, as strtol(3) does."""
+    bare = text.lstrip(" \t\n\v\f\r")
+    digits = bare[1:] if bare[:1] in {"-", "+"} else bare
     if not (digits.isascii() and digits.isdigit()):
         wrong(f"{what}: '{text}'")
-    return int(text)
+    if most is not None and not -most - 1 <= int(bare) <= most:
+        wrong(f"{what}: '{text}': Numerical result out of range")
+    return int(bare)
 
 
 def number_or_id(text: str, what: str) -> int:

@@ -13,7 +13,36 @@ if TYPE_CHECKING:
 _TABLES = "is not built: this lists what is mounted, not what files say"
 _POLL = "is not built: this lists once"
 
+# With the fields of the request that they set
+_SWITCHES = (
+    (Option("shell", "bool", "Make names of shell variables of the columns' names", short="y"), "shell"),
+    (Option("ascii", "bool", "Draw the tree with ASCII characters", short="a"), "ascii"),
+    (Option("submounts", "bool", "Show all that is mounted below, too", short="R"), "submounts"),
+    (Option("first-only", "bool", "Show the first one only", short="f"), "first"),
+    (Option("invert", "bool", "Show those that do not fit", short="i"), "invert"),
+    (Option("uniq", "bool", "Leave out what is covered at the same place", short="U"), "uniq"),
+    (Option("bytes", "bool", "Show sizes in bytes", short="b"), "bytes"),
+    (Option("df", "bool", "Show sizes and use as df(1) does, of what has a size", short="D"), "df"),
+    (Option("all", "bool", "With --df: leave nothing out", short="A"), "all"),
+)
+_TEXTS = (
+    (Option("target", "path", "Show the mount that PATH is on", short="T"), "parents"),
+    (Option("mountpoint", "dir", "Show what is mounted on DIR", short="M"), "mountpoint"),
+    (Option("source", "string", "Show mounts of this device, by name or MAJ:MIN", short="S"), "source"),
+    (Option("types", "list", "Show these types; with no in front, all but these", short="t"), "types"),
+    (Option("options", "list", "Show those with these options; with no in front, without", short="O"), "options"),
+)
+# What cannot be given together
+_APART = (
+    ("json", "pairs", "raw", "verify"),
+    ("pairs", "list", "raw", "verify"),
+    ("pseudo", "real"),
+    ("mountpoint", "target"),
+)
+
 OPTIONS = (
+    *(option for option, _ in _SWITCHES),
+    *(option for option, _ in _TEXTS),
     Option("output", "list", "Show these columns; with + in front, these too", short="o"),
     Option("output-all", "bool", "Show all columns"),
     Option("list-columns", "bool", "List the columns", short="H"),
@@ -22,21 +51,10 @@ OPTIONS = (
     Option("tree", "bool", "Draw a tree also where a list is usual"),
     Option("pairs", "bool", 'Print NAME="value" pairs', short="P"),
     Option("raw", "bool", "Print words without blanks", short="r"),
-    Option("shell", "bool", "Make names of shell variables of the columns' names", short="y"),
     Option("noheadings", "bool", "Print no headings", short="n"),
     Option("notruncate", "bool", "Cut no columns to fit the terminal", short="u"),
-    Option("ascii", "bool", "Draw the tree with ASCII characters", short="a"),
-    Option("submounts", "bool", "Show all that is mounted below, too", short="R"),
-    Option("target", "path", "Show the mount that PATH is on", short="T"),
-    Option("mountpoint", "dir", "Show what is mounted on DIR", short="M"),
-    Option("source", "string", "Show mounts of this device, by name or MAJ:MIN", short="S"),
-    Option("types", "list", "Show these types; with no in front, all but these", short="t"),
-    Option("options", "list", "Show those with these options; with no in front, without", short="O"),
     Option("task", "pid", "Of the mount namespace of a process, or container", short="N"),
     Option("direction", "word", "forward or backward", short="d"),
-    Option("first-only", "bool", "Show the first one only", short="f"),
-    Option("invert", "bool", "Show those that do not fit", short="i"),
-    Option("uniq", "bool", "Leave out what is covered at the same place", short="U"),
     Option("pseudo", "bool", "Show file systems without a device only"),
     Option("real", "bool", "Show file systems with a device only"),
     Option("shadowed", "bool", "Show what is covered at the same place only"),
@@ -44,16 +62,13 @@ OPTIONS = (
     Option("nocanonicalize", "bool", "Compare paths as they are typed", short="C"),
     Option("canonicalize", "bool", "Accepted: mount points are canonical", short="c"),
     Option("kernel", "bool", "Accepted: the kernel is always asked", short="k"),
-    Option("all", "bool", "Accepted: nothing is left out", short="A"),
     Option("version", "bool", "Print the version", short="V"),
     Option("fstab", "bool", short="s", refusal=_TABLES),
     Option("mtab", "bool", short="m", refusal=_TABLES),
     Option("tab-file", "string", short="F", refusal=_TABLES),
     Option("poll", "string", short="p", bare="", refusal=_POLL),
     Option("timeout", "string", short="w", refusal=_POLL),
-    Option("bytes", "bool", short="b", refusal="is not built: no column is a size"),
-    Option("df", "bool", short="D", refusal="is not built: no column is a size"),
-    Option("evaluate", "bool", short="e", refusal="is not built: labels are not looked up"),
+    Option("evaluate", "bool", "Accepted: what is mounted has no labels left", short="e"),
     Option("verify", "bool", short="x", refusal=_TABLES),
     Option("vfs-all", "bool", refusal="is not built"),
 )
@@ -62,17 +77,9 @@ VERB = Verb("[OPTIONS] [DEVICE|MOUNTPOINT]", "List mounts and their propagation"
     ("mount ls -N web -R /data", "What the container web has mounted on /data and below"),
     notes="Flags and columns are findmnt(8)'s.",
 )
-_GRAMMAR = Grammar(OPTIONS)
-# Flag -> field of the request that it switches on
-_SWITCHES = {
-    "shell": "shell",
-    "ascii": "ascii",
-    "submounts": "submounts",
-    "first-only": "first",
-    "invert": "invert",
-    "uniq": "uniq",
-}
-_TEXTS = {"target": "parents", "mountpoint": "mountpoint", "source": "source", "types": "types", "options": "options"}
+# Since util-linux 2.39
+_NEWER = ("list-columns",)
+_GRAMMAR = Grammar(OPTIONS, newer=_NEWER)
 
 
 def raw(session: Session, words: list[str]) -> int:
@@ -95,15 +102,14 @@ def raw(session: Session, words: list[str]) -> int:
     _take(request, given)
     for name, value in given:
         if name == "output":
-            request.columns = mountls.read_columns(value or "")
+            defaults = mountls.SIZES if request.df else mountls.DEFAULT
+            request.columns = mountls.read_columns(value or "", defaults)
         elif name == "task":
             text = value or ""
             request.pid = (
                 reading.number(text, "invalid TID argument") if text.isdigit() else boxes.pid_of(session, text)
             )
-    if len(plain) > 2:
-        return 1
-    _take_plain(request, plain)
+    _take_plain(request, plain[:2])
     return 0 if mountls.show(request) else 1
 
 
@@ -111,27 +117,30 @@ def _take(request: Request, given: list[tuple[str, str | None]]) -> None:
     from hezi.front.tools import mountls, words
 
     flags = {name for name, _ in given}
-    forms = [name for name in ("json", "pairs", "raw") if name in flags]
-    if len(forms) > 1:
-        words.wrong("mutually exclusive arguments: --json --pairs --raw --verify")
-    request.form = forms[0] if forms else "table"
+    for names in _APART:
+        if len(flags & {*names}) > 1:
+            words.wrong(f"mutually exclusive arguments: --{' --'.join(names)}")
+    request.form = next((name for name in ("json", "pairs", "raw") if name in flags), "table")
+    if "df" in flags:
+        request.columns = list(mountls.SIZES)
     if "output-all" in flags:
         request.columns = list(mountls.BY_NAME)
     request.headings = "noheadings" not in flags
     request.cut = "notruncate" not in flags
     request.fsroot = "nofsroot" not in flags
     request.canonical = "nocanonicalize" not in flags
-    if "list" in flags:
+    if flags & {"list", "df"}:
         request.tree = False
     if "tree" in flags:
         request.tree = True
-    for flag, field in _SWITCHES.items():
-        setattr(request, field, flag in flags)
+    for option, field in _SWITCHES:
+        setattr(request, field, option.name in flags)
+    texts = {option.name: field for option, field in _TEXTS}
     kinds = [name for name in ("pseudo", "real", "shadowed") if name in flags]
     request.kind = kinds[-1] if kinds else None
     for name, value in given:
-        if name in _TEXTS:
-            setattr(request, _TEXTS[name], value)
+        if name in texts:
+            setattr(request, texts[name], value)
         elif name == "direction":
             if value not in {"forward", "backward"}:
                 words.wrong(f"unknown direction '{value}'")
@@ -140,6 +149,12 @@ def _take(request: Request, given: list[tuple[str, str | None]]) -> None:
 
 def _take_plain(request: Request, plain: list[str]) -> None:
     """Read ``DEVICE``, ``MOUNTPOINT`` or both: what is alone is whichever has mounts."""
+    if plain and any(place is not None for place in (request.source, request.mountpoint, request.parents)):
+        from hezi.front.tools import words
+
+        words.wrong(
+            "options --target and --source can't be used together with command line element that is not an option"
+        )
     if len(plain) == 2:
         request.source, request.target = plain
     elif plain:

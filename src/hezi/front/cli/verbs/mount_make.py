@@ -57,7 +57,7 @@ def raw(session: Session, words: list[str]) -> int:
 
 
 def _request(given: list[tuple[str, str | None]], plain: list[str]) -> Request:
-    from hezi.front.tools import mountmake
+    from hezi.front.tools import mountmake, words
 
     names = [name for name, _ in given]
     states = [mountmake.STATES[name] for name in names if name in mountmake.STATES]
@@ -65,6 +65,8 @@ def _request(given: list[tuple[str, str | None]], plain: list[str]) -> Request:
     if not 1 <= len(plain) <= 2 or (not states and not hows):
         message = "bad usage"
         raise Misused(message)
+    if len(set(hows)) > 1:
+        words.wrong("mutually exclusive arguments: --bind --move --rbind")
     request = mountmake.Request(states, hows[-1] if hows else None, plain)
     request.beneath = "beneath" in names
     for name, value in given:

@@ -34,7 +34,9 @@ VERB = Verb("[OPTIONS] [NAMESPACE]", "List namespaces, or the processes of one",
     ("ns ls --tree=owner -o NS,TYPE,PID,CONTAINER", "Which user namespace owns what"),
     notes="Flags and columns are lsns(8)'s, and CONTAINER; linked as `lsns`, hezi stands in for it.",
 )
-_GRAMMAR = Grammar(OPTIONS, attached="T")
+# Since util-linux 2.39
+_NEWER = ("list-columns", "persistent", "filter")
+_GRAMMAR = Grammar(OPTIONS, attached="T", newer=_NEWER)
 
 
 def print_version(session: Session) -> int:
@@ -100,13 +102,14 @@ def _take(session: Session, request: Request, given: list[tuple[str, str | None]
         if name == "list":
             request.tree = None
         elif name == "tree":
-            request.tree = value or "owner"
+            request.tree = "owner" if value is None else value
             if request.tree not in nsls.RELATIONS:
                 words.wrong(f"unknown tree type: {value}")
         elif name == "type":
             if value not in nsls.KINDS:
                 words.wrong(f"unknown namespace type: {value}")
-            request.kinds.append(value or "")
+            if value not in request.kinds:
+                request.kinds.append(value or "")
         elif name == "task":
             text = value or ""
             if own and not text.lstrip("-").isdigit():
@@ -114,7 +117,7 @@ def _take(session: Session, request: Request, given: list[tuple[str, str | None]
 
                 request.pid = boxes.pid_of(session, text)
             else:
-                request.pid = words.number(text, "invalid PID argument")
+                request.pid = words.number(text, "invalid PID argument", words.MOST_PID)
 
 
 def _take_space(request: Request, text: str, *, plain_list: bool) -> None:
@@ -122,5 +125,5 @@ def _take_space(request: Request, text: str, *, plain_list: bool) -> None:
 
     if request.pid:
         words.wrong("--task is mutually exclusive with <namespace>")
-    request.inode = words.number(text, "invalid namespace argument")
-    request.tree = None if plain_list else "process"
+    request.inode = words.number(text, "invalid namespace argument", words.MOST_INODE)
+    request.tree = None if plain_list or request.tree != "process" else "process"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hezi.front.cli.getopt import Grammar
 from hezi.front.cli.option import Option, Verb
+from hezi.front.tools import faces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,14 +13,7 @@ if TYPE_CHECKING:
 _SINCE = "needs a kernel facility that hezi does not drive yet"
 
 OPTIONS = (
-    Option("mount", "file", "New mount namespace, kept at FILE", short="m", bare=""),
-    Option("uts", "file", "New UTS namespace: host name and NIS domain", short="u", bare=""),
-    Option("ipc", "file", "New IPC namespace: System V IPC, POSIX message queues", short="i", bare=""),
-    Option("net", "file", "New network namespace", short="n", bare=""),
-    Option("pid", "file", "New PID namespace, for the children of the program (see --fork)", short="p", bare=""),
-    Option("user", "file", "New user namespace", short="U", bare=""),
-    Option("cgroup", "file", "New cgroup namespace", short="C", bare=""),
-    Option("time", "file", "New time namespace, for the children of the program", short="T", bare=""),
+    *(Option(face.option, "file", face.new, short=face.short, bare="") for face in faces.TABLE),
     Option("fork", "bool", "Start the program as a child, which is in all of them", short="f"),
     Option("forward-signals", "bool", "Send SIGINT and SIGTERM on to the child (implies --fork)"),
     Option("map-user", "user", "Be this user inside (implies --user)"),
@@ -54,7 +48,9 @@ VERB = Verb(
     ("ns run -n=/run/netns/lab true", "A network namespace that stays, for `ip netns exec lab`"),
     notes="Flags and exit codes are unshare(1)'s; linked as `unshare`, hezi stands in for it.",
 )
-_GRAMMAR = Grammar(OPTIONS, permute=False)
+# Since util-linux 2.39
+_NEWER = ("forward-signals", "map-subids", "load-interp", "mount-binfmt", "owner")
+_GRAMMAR = Grammar(OPTIONS, permute=False, newer=_NEWER)
 
 
 def raw(session: Session, words: list[str]) -> int:
