@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import _harness as harness
@@ -165,19 +165,41 @@ class Docker:
 
 
 class Runtime:
-    """An OCI runtime run on a bundle: no image store, no engine; the floor for what is inside."""
+    """An OCI runtime run on a bundle: no image store, no engine; the floor for what is inside.
 
-    def __init__(self, scratch: Path, name: str, rootfs: Path) -> None:
+    :ivar name: as it is called in reports.
+    """
+
+    def __init__(
+        self,
+        scratch: Path,
+        name: str,
+        rootfs: Path,
+        *,
+        options: Sequence[str] = (),
+        resources: Mapping[str, object] | None = None,
+        path: str = "",
+    ) -> None:
+        """Make a bundle.
+
+        :param options: of the runtime, before its verb.
+        :param resources: limits, as in the runtime specification; with ``path``, the control group to be made.
+        """
         self.name = f"{name} run (bundle)"
         self._program = name
+        self._options = tuple(options)
         self.directory = scratch / f"bundle-{name}"
         self.directory.mkdir(parents=True)
         check(["sh", "-c", f"cd {self.directory} && {name} spec"])
-        path = self.directory / "config.json"
-        spec = json.loads(path.read_text())
+        config = self.directory / "config.json"
+        spec = json.loads(config.read_text())
         spec["process"].update(terminal=False, args=["/bin/busybox", "true"])
         spec["root"] = {"path": str(rootfs), "readonly": False}
-        path.write_text(json.dumps(spec))
+        if resources is not None:
+            spec["linux"]["resources"].update(resources)
+        if path:
+            spec["linux"]["cgroupsPath"] = path
+        config.write_text(json.dumps(spec))
         self._state = self.directory / "state"
         self._namespace = _without_unified_cgroup() if name == "crun" else None
 
@@ -185,7 +207,7 @@ class Runtime:
         return _output(self._program, "--version")
 
     def run(self, *_args: str) -> None:
-        argv = [self._program, "--root", str(self._state), "run", "-b", str(self.directory)]
+        argv = [self._program, *self._options, "--root", str(self._state), "run", "-b", str(self.directory)]
         check([*argv, f"hezi-bench-{os.getpid()}"], before=self._namespace)
 
 

@@ -692,3 +692,68 @@ KNOWN = {
     "cgconfigparser -l {T}/mountonly.conf": (0, "what is mounted there already need not be mounted"),
     "cgconfigparser -l {T}/crlf.conf": (0, "lines may end as on other systems"),
 }
+
+_SHOW = "grep -oE ':(cpu|memory):.*' /proc/self/cgroup"
+# /etc/cgrules.conf (lines end at the bar), and a command line that goes by it.
+RULES = [
+    *(
+        (rules, f"cgexec {_SHOW}")
+        for rules in (
+            "root cpu {G}/a",
+            "root cpu /{G}/a/",
+            "root\tcpu\t{G}/a",
+            "# a comment||root cpu {G}/a # another",
+            "root cpu,memory {G}",
+            "daemon cpu {G}/a|root cpu {G}/c",
+            "root cpu {G}/a|root memory {G}/m",
+            "root cpu {G}/a|% memory {G}/m",
+            "* cpu {G}/a",
+            "@root cpu {G}/a",
+            "@daemon cpu {G}/a|* cpu {G}/c",
+            "root:grep cpu {G}/a",
+            "root:no-such cpu {G}/a",
+            "*:grep cpu {G}/a",
+            "root cpu {G}/nope",
+            "root nope {G}/a",
+            "root cpu,nope {G}/a",
+            "root cpu",
+            "root cpu {G}/a x",
+            "root cpu {G}/a ignore",
+            "root cpu {G}/a ignore|* cpu {G}/c",
+            "root cpu {G}/a x y",
+            "no-such-user cpu {G}/a|root cpu {G}/c",
+            "@no-such-group cpu {G}/a|root cpu {G}/c",
+            "",
+        )
+    ),
+    ("root cpu {G}/c", f"cgexec -g cpu:{{G}}/a {_SHOW}"),
+    ("root cpu {G}/c", f"cgexec --sticky {_SHOW}"),
+    ("root cpu {G}/c", "cgexec no-such-program"),
+    *(
+        (rules, "cgclassify {P}")
+        for rules in (
+            "root cpu {G}/c",
+            "root cpu,memory {G}",
+            "daemon cpu {G}/c",
+            "root:sleep cpu {G}/c",
+            "root:bash cpu {G}/c",
+            "root cpu {G}/c|% memory {G}",
+            "root cpu {G}/c ignore",
+            "root cpu {G}/nope",
+            "root cpu",
+        )
+    ),
+    ("root cpu {G}/c", "cgclassify --sticky {P}"),
+    ("root cpu {G}/c", "cgclassify {P} 4194304"),
+    ("root cpu {G}/c", "cgclassify 4194304 {P}"),
+]
+# Rules -> where hezi puts the program: libcgroup's dies of these, or knows them only in later versions.
+RULES_KNOWN = {
+    "root cpu {G}/%u": "root",
+    "root cpu {G}/%u-%U": "root-0",
+    "root cpu {G}/%g": "root",
+    "root cpu {G}/%p": "grep",
+    "root cpu {G}/\\%u": "%u",
+    "root:gr* cpu {G}/a": "a",
+    "0 cpu {G}/a": "a",
+}

@@ -36,7 +36,7 @@ BELOW = {
 }
 # What tells that a group is as it was left.
 VALUES = ("cpu.shares", "cpu.cfs_quota_us", "memory.limit_in_bytes", "pids.max", "freezer.state", "cpuset.cpus")
-_COMPLAINTS = ("Error: failed to ", "cgcreate wrong mode", "cgconfigparser wrong mode")
+_COMPLAINTS = ("Error: failed to ", "Error: Unsupported option", "cgcreate wrong mode", "cgconfigparser wrong mode")
 LINES = [line for line in cases.LINES.splitlines() if line]
 MORE = [line for line in cases.MORE.splitlines() if line]
 # What the kernel has put by for a group of memory, a moment more or less.
@@ -219,8 +219,11 @@ def _memberships(pid: int) -> list[str]:
     return [f"{name}:{found[name]}" for name in BELOW if name in found]
 
 
-def _run(line: str, files: Path, directory: str) -> Outcome:
-    """Run one line from the beginning state; the tools are those of ``directory``, "" for libcgroup's."""
+def _run(line: str, files: Path, directory: str, prefix: tuple[str, ...] = ()) -> Outcome:
+    """Run one line from the beginning state; the tools are those of ``directory``, "" for libcgroup's.
+
+    :param prefix: a program and its options to run it under.
+    """
     _build()
     with _sleeper(line) as pid:
         words = shlex.split(line.format(G=GROUP, P=pid, T=files))
@@ -229,7 +232,7 @@ def _run(line: str, files: Path, directory: str) -> Outcome:
         if directory == FORKED:
             done = _forked(words)
         else:
-            done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run([*prefix, *words], capture_output=True, text=True, timeout=60, check=False)
         state, memberships = _state(), _memberships(pid)
     _clear()
     out = done.stdout.replace(str(pid), "PID")
@@ -294,6 +297,34 @@ def test_the_same_line_with_something_odd_in_it_does_the_same(line: str, files: 
         if not found:
             return
         assert attempt + 1 < tries, found
+
+
+@pytest.fixture(scope="module")
+def etc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of /etc, to be mounted over it where nobody else sees it."""
+    directory = tmp_path_factory.mktemp("rules") / "etc"
+    subprocess.run(["cp", "-a", "/etc", str(directory)], check=True)
+    return directory
+
+
+def _by_rules(etc: Path, rules: str) -> tuple[str, ...]:
+    (etc / "cgrules.conf").write_text(rules.format(G=GROUP).replace("|", "\n") + "\n")
+    return ("unshare", "--mount", "--propagation", "private", "sh", "-c", f'mount --bind {etc} /etc; exec "$@"', "-")
+
+
+@pytest.mark.parametrize(("rules", "line"), cases.RULES)
+def test_what_the_rules_say_is_done_alike(rules: str, line: str, links: Path, files: Path, etc: Path):
+    prefix = _by_rules(etc, rules)
+    ours, theirs = _run(line, files, str(links), prefix), _run(line, files, "", prefix)
+    assert not list(_differences(ours, theirs))
+
+
+@pytest.mark.parametrize("rules", cases.RULES_KNOWN)
+def test_rules_that_libcgroup_dies_of(rules: str, links: Path, files: Path, etc: Path):
+    ours = _run("cgexec grep -oE 'cpu:/.*' /proc/self/cgroup", files, str(links), _by_rules(etc, rules))
+    assert ours.code == 0
+    assert ours.out.startswith("cpu:/hezi-test-lc-")
+    assert ours.out.endswith(f"/{cases.RULES_KNOWN[rules]}\n")
 
 
 def _options(text: str) -> set[str]:

@@ -49,7 +49,7 @@ def read(path: str = FILE) -> list[list[Rule]]:
         words = line.partition("#")[0].split()
         if not words:
             continue
-        if len(words) not in {3, 4} or (words[0] == "%" and not rules):
+        if len(words) not in {3, 4} or (words[0] == "%" and not rules) or words[3:] not in ([], ["ignore"]):
             raise common.FailedError(common.PARSE_FAIL)
         user, _, process = words[0].partition(":")
         controllers = tuple(word for word in words[1].split(",") if word)
