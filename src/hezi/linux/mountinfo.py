@@ -151,6 +151,11 @@ def read(pid: int | str = "self", proc_fd: int | None = None) -> tuple[MountEntr
     :param proc_fd: a verified procfs to read in; /proc when not given.
     :raises OSError: ENOENT, ESRCH or EINVAL for a process that is gone, EACCES for one that may not be looked into.
     """
+    return parse(read_text(pid, proc_fd))
+
+
+def read_text(pid: int | str = "self", proc_fd: int | None = None) -> bytes:
+    """Read that file as it is; parameters and errors as for :func:`read`."""
     name = f"/proc/{pid}/mountinfo" if proc_fd is None else f"{pid}/mountinfo"
     file = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc_fd)
     chunks: list[bytes] = []
@@ -159,7 +164,7 @@ def read(pid: int | str = "self", proc_fd: int | None = None) -> tuple[MountEntr
             chunks.append(chunk)
     finally:
         os.close(file)
-    return parse(b"".join(chunks))
+    return b"".join(chunks)
 
 
 def list_mounts() -> tuple[MountEntry, ...]:

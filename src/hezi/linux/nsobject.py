@@ -35,16 +35,24 @@ def kind_of(fd: int) -> str | None:
     """
     if fd < 0:
         raise abi.error(errno.EBADF, "ioctl", f"fd {fd}")
-    buffer = abi.buffer(256)
     try:
-        abi.fstatfs(fd, abi.addressof(buffer))
-        if int.from_bytes(bytes(buffer)[:8], "little") != _NSFS_MAGIC:
+        if not is_namespace(fd):
             return None  # elsewhere the number of this ioctl may mean anything
         return _KIND_OF_FLAG.get(fcntl.ioctl(fd, _NS_GET_NSTYPE))
     except OSError as error:
         if error.errno == errno.EBADF:
             raise abi.error(errno.EBADF, "setns", f"fd {fd}") from None
         return None
+
+
+def is_namespace(fd: int) -> bool:
+    """Tell whether a descriptor, which may be of O_PATH, is a file of nsfs.
+
+    :raises OSError: EBADF.
+    """
+    buffer = abi.buffer(256)
+    abi.fstatfs(fd, abi.addressof(buffer))
+    return int.from_bytes(bytes(buffer)[:8], "little") == _NSFS_MAGIC
 
 
 def of_socket(socket: int) -> Namespace:

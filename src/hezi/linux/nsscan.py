@@ -104,10 +104,17 @@ def command(pid: int) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def spaces(members: Iterable[Member], kinds: Iterable[str] = KINDS, *, relations: bool = False) -> dict[int, Space]:
+def spaces(
+    members: Iterable[Member],
+    kinds: Iterable[str] = KINDS,
+    *,
+    relations: bool = False,
+    others: Iterable[nsobject.Namespace] = (),
+) -> dict[int, Space]:
     """Group processes by namespace: inode -> namespace, sorted.
 
     :param relations: find owners and parents too, and those of them that have no process.
+    :param others: open namespaces that are put in too, with or without processes.
     """
     grouped: dict[int, tuple[str, list[Member]]] = {}
     for kind in kinds:
@@ -116,8 +123,13 @@ def spaces(members: Iterable[Member], kinds: Iterable[str] = KINDS, *, relations
             if inode is not None:
                 grouped.setdefault(inode, (kind, []))[1].append(member)
     found = {inode: Space(kind, inode, tuple(each)) for inode, (kind, each) in grouped.items()}
+    for other in others:
+        found.setdefault(other.inode, Space(other.kind, other.inode, ()))
     if relations:
         _relate(found)
+        for other in others:
+            if not found[other.inode].members:
+                _relate_one(found, other, ())
     return dict(sorted(found.items()))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from hezi._util.record import NamedTuple
-from hezi.linux import mount, mountinfo, nsscan, propagation
+from hezi.linux import mount, mountinfo, nsheld, nsscan, propagation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,18 +22,23 @@ class Placed(NamedTuple):
     """A mount in its namespace.
 
     :ivar space: the inode of the mount namespace.
-    :ivar pid: the process that it was read of; mount points are below that one's root.
+    :ivar pid: the process that it was read of; mount points are below that one's root. 0 for a namespace without any.
+    :ivar kept: the file or descriptor that keeps a namespace without processes; "" for the others.
     """
 
     space: int
     pid: int
     entry: MountEntry
+    kept: str = ""
 
 
 def survey(pids: Iterable[int] | None = None) -> tuple[Placed, ...]:
-    """Read the mounts of all mount namespaces that have a process, as far as they may be read.
+    """Read the mounts of all mount namespaces, as far as they may be read.
 
-    :param pids: one process for each namespace that is wanted; the lowest of each when not given.
+    Also of those without processes, which a file or a descriptor keeps: their mounts take part in propagation.
+
+    :param pids: one process for each namespace that is wanted; the lowest of each, and all that are kept, when not
+        given.
     """
     if pids is None:
         found = nsscan.spaces(nsscan.processes(("mnt",)), ("mnt",))
@@ -50,7 +55,22 @@ def survey(pids: Iterable[int] | None = None) -> tuple[Placed, ...]:
                 continue  # ended meanwhile, or another user's: the next one may do
             placed += [Placed(inode, member.pid, entry) for entry in entries]
             break
+    if pids is None:
+        placed += _of_kept({inode for inode, _ in firsts})
     return tuple(placed)
+
+
+def _of_kept(seen: set[int]) -> list[Placed]:
+    found: list[Placed] = []
+    for holder in nsheld.holders(("mnt",)):
+        if holder.inode in seen:
+            continue
+        try:
+            entries = nsheld.mounts(holder)
+        except OSError:
+            continue  # let go meanwhile, or without the rights to join it
+        found += [Placed(holder.inode, 0, entry, holder.place) for entry in entries]
+    return found
 
 
 def receivers(source: MountEntry, placed: Iterable[Placed]) -> tuple[Placed, ...]:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Spaces:
-    """Mount namespaces by name: "here", a container's name, or the process that was read."""
+    """Mount namespaces by name: "here", a container's name, the process that was read, or what keeps it."""
 
-    __slots__ = ("_containers", "_here", "_numbers")
+    __slots__ = ("_containers", "_here", "_kept", "_numbers")
 
     def __init__(self, placed: Sequence[Placed], containers: Mapping[int, str]) -> None:
         self._here = os.stat("/proc/self/ns/mnt").st_ino
@@ -30,6 +30,7 @@ class Spaces:
             except OSError:
                 continue
             self._containers.setdefault(inode, name)
+        self._kept = {one.space: one.kept for one in placed if one.kept}
         self._numbers = {one.space: one.pid for one in placed}
 
     def name(self, space: int) -> str:
@@ -38,6 +39,8 @@ class Spaces:
             return "here"
         if space in self._containers:
             return f"container {self._containers[space]}"
+        if space in self._kept:
+            return f"nobody, kept by {self._kept[space]}"
         return f"process {self._numbers.get(space, '?')}"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from hezi.errors import INVALID, NOT_FOUND, Error
 from hezi.front.tools import table, words
 from hezi.front.tools.table import Column, Line
-from hezi.linux import netnsid, nsobject, nsscan
+from hezi.linux import netnsid, nsheld, nsobject, nsscan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,11 +48,13 @@ class Request:
     :ivar pid: only the namespaces of this process; 0 for all.
     :ivar inode: list the processes of this namespace instead.
     :ivar persistent: only those without processes.
+    :ivar held: also those that a file in another mount namespace, or a descriptor, keeps without processes.
     :ivar names: the containers that a process is the first of, by its number.
     """
 
     __slots__ = (
-        "ascii", "columns", "cut", "form", "headings", "inode", "kinds", "names", "persistent", "pid", "tree", "wrap",
+        "ascii", "columns", "cut", "form", "headings", "held", "inode", "kinds", "names", "persistent", "pid", "tree",
+        "wrap",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -65,6 +68,7 @@ class Request:
         self.pid = 0
         self.inode: int | None = None
         self.persistent = False
+        self.held = False
         self.ascii = False
         self.names: Callable[[], dict[int, str]] = dict
 
@@ -124,9 +128,12 @@ class _Listing:
         self.by_pid = {member.pid: member for member in self.processes}
         drawn = request.tree in {"parent", "owner"}
         relations = drawn or bool({"PNS", "ONS"} & {*request.columns})
-        self.found = nsscan.spaces(self.processes, kinds, relations=relations)
+        self.held = {one.inode: one for one in (nsheld.holders(kinds) if request.held else ())}
+        with contextlib.ExitStack() as stack:
+            others = [stack.enter_context(each) for each in self._open_held()]
+            self.found = nsscan.spaces(self.processes, kinds, relations=relations, others=others)
         if not drawn:
-            self.found = {inode: space for inode, space in self.found.items() if space.members}
+            self.found = {inode: one for inode, one in self.found.items() if one.members or inode in self.held}
         self.kept = nsobject.kept() if "NSFS" in request.columns or request.persistent else ()
         if request.persistent:
             self._add_kept(kinds)
@@ -134,6 +141,17 @@ class _Listing:
         self.users: dict[int, str] = {}
         self.net_ids: dict[int, str | None] = {}
         self.containers = self._containers() if "CONTAINER" in request.columns else {}
+
+    def _open_held(self) -> list[nsobject.Namespace]:
+        """Open those that no process is in; what cannot be opened is let go meanwhile, or another user's."""
+        seen = {inode for member in self.processes for inode in member.spaces.values()}
+        opened = []
+        for inode in [inode for inode in self.held if inode not in seen]:
+            try:
+                opened.append(nsheld.open_held(self.held[inode]))
+            except OSError:
+                del self.held[inode]
+        return opened
 
     def _add_kept(self, kinds: tuple[str, ...]) -> None:
         self.found = {inode: space for inode, space in self.found.items() if not space.members}
@@ -223,6 +241,8 @@ class _Listing:
         if name in {"UID", "USER"}:
             uid = space.uid if member is None else member.uid
             return None if uid is None else str(uid) if name == "UID" else self._user(uid)
+        if name == "PATH" and member is None and space.inode in self.held:
+            return self.held[space.inode].place
         if name in {"PATH", "PID", "PPID", "COMMAND"}:
             return None if member is None else self._of_process(name, space, member)
         if name == "NETNSID":

@@ -32,7 +32,10 @@ VERB = Verb("[OPTIONS] [NAMESPACE]", "List namespaces, or the processes of one",
     ("ns ls -t net", "All network namespaces"),
     ("ns ls -p web", "The namespaces of the container web"),
     ("ns ls --tree=owner -o NS,TYPE,PID,CONTAINER", "Which user namespace owns what"),
-    notes="Flags and columns are lsns(8)'s, and CONTAINER; linked as `lsns`, hezi stands in for it.",
+    notes=(
+        "Flags and columns are lsns(8)'s, and CONTAINER; linked as `lsns`, hezi stands in for it.\n"
+        "Namespaces without processes are listed too; PATH has the file or descriptor that keeps one."
+    ),
 )
 # Since util-linux 2.39
 _NEWER = ("list-columns", "persistent", "filter")
@@ -64,6 +67,7 @@ def raw(session: Session, words: list[str]) -> int:
     request = nsls.Request()
     request.names = lambda: boxes.names(session)
     _take(session, request, given, own=own)
+    request.held = own and not request.pid and not plain
     if plain:
         _take_space(request, plain[0], plain_list="list" in flags)
     defaults = _defaults(request, own=own)
