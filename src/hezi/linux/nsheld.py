@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 
 from hezi._util.record import NamedTuple
 from hezi.linux import abi, fd, mountinfo, nscalls, nsobject, nsscan
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from hezi.linux.mountinfo import MountEntry
-
-_NAME = re.compile(r"([a-z]+):\[([0-9]+)\]")
 
 
 class Holder(NamedTuple):
@@ -68,9 +65,9 @@ def _files() -> Iterator[Holder]:
             except OSError:
                 continue  # ended meanwhile, or another user's: the next one may do
             for entry in entries:
-                name = _NAME.fullmatch(entry.root) if entry.fstype == "nsfs" else None
+                name = _name(entry.root) if entry.fstype == "nsfs" else None
                 if name is not None:
-                    yield Holder(name[1], int(name[2]), member.pid, path=entry.mount_point, here=inode == here)
+                    yield Holder(*name, member.pid, path=entry.mount_point, here=inode == here)
             break
 
 
@@ -84,11 +81,17 @@ def _descriptors() -> Iterator[Holder]:
             continue  # ended, or another user's
         for number in numbers:
             try:
-                name = _NAME.fullmatch(os.readlink(f"/proc/{pid}/fd/{number}"))
+                name = _name(os.readlink(f"/proc/{pid}/fd/{number}"))
             except OSError:
                 continue
             if name is not None:
-                yield Holder(name[1], int(name[2]), pid, number=int(number))
+                yield Holder(*name, pid, number=int(number))
+
+
+def _name(text: str) -> tuple[str, int] | None:
+    """Read what the kernel calls a namespace, ``net:[4026531840]``; None for something else."""
+    kind, mark, number = text.removesuffix("]").partition(":[")
+    return (kind, int(number)) if mark and number.isdigit() and kind in nscalls.KINDS else None
 
 
 def open_held(holder: Holder) -> nsobject.Namespace:

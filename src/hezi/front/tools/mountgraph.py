@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from hezi.linux.peers import Group, Placed
 
 
+_ANOTHERS = "the process is another user's, or has rights that this one lacks"
+
+
 class Spaces:
     """Mount namespaces by name: "here", a container's name, the process that was read, or what keeps it."""
 
@@ -68,7 +71,8 @@ def explain(question: Question, containers: Mapping[int, str]) -> list[str]:
     mine = _holder(question)
     placed = peers.survey()
     if question.other is not None and not any(one.pid == question.other for one in placed):
-        placed += tuple(one for one in peers.survey([question.other]) if one not in placed)
+        with nsrun.step(f"cannot read the mounts of process {question.other}", _ANOTHERS):
+            placed += tuple(one for one in peers.survey([question.other]) if one not in placed)
     spaces = Spaces(placed, containers)
     lines = _what(question.path, mine)
     lines += _who(mine, placed, spaces)
@@ -186,7 +190,8 @@ def _why_not(mine: Placed, theirs: Sequence[Placed], placed: Sequence[Placed]) -
 
 def survey(pids: Sequence[int]) -> tuple[Placed, ...]:
     """Read the mounts of this namespace and those of other processes; of all namespaces when none is given."""
-    return peers.survey([os.getpid(), *pids] if pids else None)
+    with nsrun.step(f"cannot read the mounts of {' and '.join(map(str, pids))}", _ANOTHERS):
+        return peers.survey([os.getpid(), *pids] if pids else None)
 
 
 def text(placed: Sequence[Placed], spaces: Spaces) -> list[str]:

@@ -111,12 +111,13 @@ def _user_namespace(request: Request) -> Process | None:
         return None
     import signal
 
-    return namespaces.clone(
-        signal.pause,
-        namespaces.CLONE_NEWUSER,
-        uid_map=request.uid_ranges or request.gid_ranges,
-        gid_map=request.gid_ranges or request.uid_ranges,
-    )
+    with nsrun.step(f"cannot map owners for {request.target}"):
+        return namespaces.clone(
+            signal.pause,
+            namespaces.CLONE_NEWUSER,
+            uid_map=request.uid_ranges or request.gid_ranges,
+            gid_map=request.gid_ranges or request.uid_ranges,
+        )
 
 
 def _not_attached(request: Request, error: OSError) -> Error:

@@ -259,15 +259,17 @@ def from_os_error_of(doing: str, error: OSError, hint: str | None = None) -> Err
 
 
 @contextlib.contextmanager
-def step(doing: str) -> Iterator[None]:
+def step(doing: str, forbidden: str | None = None) -> Iterator[None]:
     """Have a system call that fails be an Error that says what was being done.
 
+    :param forbidden: the hint when it was for lack of rights.
     :raises Error: see :func:`from_os_error_of`.
     """
     try:
         yield
     except OSError as error:
-        raise from_os_error_of(doing, error) from error
+        hint = forbidden if isinstance(error, PermissionError) else None
+        raise from_os_error_of(doing, error, hint) from error
 
 
 def _map_alone(made: Request) -> None:
@@ -302,7 +304,9 @@ def _settle(made: Request) -> None:
         with step("cannot change root filesystem propagation"):
             mount.mount("none", "/", None, made.propagation)
     if made.root is not None:
-        with step(f"cannot change root directory to '{made.root}'"):
+        with step(
+            f"cannot change root directory to '{made.root}'", "it needs CAP_SYS_CHROOT, which --map-root-user gives"
+        ):
             os.chroot(made.root)
     if made.wd is not None:
         with step(f"cannot chdir to '{made.wd}'"):
