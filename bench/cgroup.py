@@ -168,6 +168,8 @@ def _stats(scratch: Path, rounds: int, count: int) -> int:
             cases = {
                 "hezi run --rm true": harness.timed(lambda: mine.run(reference, "true")),
                 f"hezi stats of {count}": harness.timed(lambda: peers.check(stats, mine.environment)),
+                # The command lets half a second pass between its two looks.
+                "from Python, without the waiting": harness.timed(lambda: engine.containers.stats(interval=0)),
             }
             found = harness.alternate(cases, rounds=rounds)
         finally:

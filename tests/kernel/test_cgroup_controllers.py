@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import signal
 from collections.abc import Iterator
@@ -177,6 +178,65 @@ def test_huge_pages_on_v2():
                     hugetlb.apply(group, {size: -1})
                     assert hugetlb.limit(group, size) == -1
                 group.remove()
+        finally:
+            if not had:
+                top.take_back("hugetlb")
+
+
+_POOL = "/proc/sys/vm/nr_hugepages"
+_MAP_HUGETLB = 0x40000
+
+
+@pytest.fixture
+def two_huge_pages() -> Iterator[str]:
+    """The pool of the usual size has two pages more meanwhile; gives that size, as the controller's files spell it."""
+    with open("/proc/meminfo") as file:
+        kilobytes = next(int(line.split()[1]) for line in file if line.startswith("Hugepagesize:"))
+    with open(_POOL) as file:
+        before = int(file.read())
+    try:
+        with open(_POOL, "w") as file:
+            file.write(str(before + 2))
+        with open(_POOL) as file:
+            if int(file.read()) < before + 2:
+                pytest.skip("the memory is too much in pieces for huge pages")
+        yield f"{kilobytes // 1024}MB"
+    finally:
+        with open(_POOL, "w") as file:
+            file.write(str(before))
+
+
+def _mapped(group: Node, size: int) -> int:
+    """The error of a process of the group that asks for so much in huge pages, 0 for none."""
+    pid = os.fork()
+    if pid == 0:
+        code = 255
+        try:
+            group.add(0)
+            mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_HUGETLB).close()
+            code = 0
+        except OSError as error:
+            code = error.errno or 254
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.mark.needs("cgroup2-controller")
+def test_more_huge_pages_than_the_limit_cannot_be_mapped(two_huge_pages: str):
+    place = survey.take().carrying("hugetlb")
+    if place is None:
+        pytest.skip("hugetlb is mounted nowhere")
+    page = hugetlb.bytes_of(two_huge_pages)
+    with tree.top(place.hierarchy) as top:
+        had = place.hierarchy.version == 1 or "hugetlb" in top.handed_on()
+        try:
+            with tree.make(place.hierarchy, NAME, controllers=["hugetlb"]) as group:
+                hugetlb.apply(group, {two_huge_pages: page})
+                assert (_mapped(group, page), _mapped(group, 2 * page)) == (0, errno.ENOMEM)
+                hugetlb.apply(group, {two_huge_pages: 2 * page})
+                assert _mapped(group, 2 * page) == 0
+                group.remove(timeout=5)
         finally:
             if not had:
                 top.take_back("hugetlb")

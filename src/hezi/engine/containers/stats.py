@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from hezi.linux.cgroup.manager import ContainerCgroup
 
 
+# Where to look: v1's other hierarchies need not be opened, which is half of the work.
+_COUNTING = frozenset({"cpuacct", memory.NAME, "blkio", "io", pids.NAME})
+_TIME = frozenset({"cpuacct"})
+
+
 class Stats(NamedTuple):
     """What one container uses; all zeros when it does not run.
 
@@ -86,7 +91,10 @@ def stream(
     """
     host = layout.detect()
     ids = _ids(database, names)
-    before = {look.stats.id: look for look in _looks(paths, database, host, ids, all_states=all_states)}
+    # Of what was before only the time of the processors counts.
+    first = _looks(paths, database, _only(host, _TIME), ids, all_states=all_states, time_only=True)
+    before = {look.stats.id: look for look in first}
+    host = _only(host, _COUNTING)
     while True:
         if any(look.cpu_ns >= 0 for look in before.values()):
             time.sleep(interval)
@@ -97,13 +105,32 @@ def stream(
         before = {look.stats.id: look for look in looks}
 
 
+def _only(host: Layout, controllers: frozenset[str]) -> Layout:
+    """The hierarchies with one of the controllers, and v2 where no other counts time; all where that leaves none."""
+    timed = host.carrying("cpuacct") is not None
+    chosen = [
+        one
+        for one in host.hierarchies
+        if not controllers.isdisjoint(one.controllers) or (one.version == 2 and not timed)
+    ]
+    return host._replace(hierarchies=tuple(chosen) or host.hierarchies)
+
+
 def _ids(database: Database, names: Sequence[str]) -> dict[str, str]:
     """Return the ids of those named, with the names."""
     with database.read() as connection:
         return {find_container.find(connection, name).id: name for name in names}
 
 
-def _looks(paths: Paths, database: Database, host: Layout, ids: dict[str, str], *, all_states: bool) -> list[_Look]:
+def _looks(
+    paths: Paths,
+    database: Database,
+    host: Layout,
+    ids: dict[str, str],
+    *,
+    all_states: bool,
+    time_only: bool = False,
+) -> list[_Look]:
     with database.read() as connection:
         rows = [row for row in containers.list_all(connection) if row.state != containers.NEW]
     if ids:
@@ -114,7 +141,7 @@ def _looks(paths: Paths, database: Database, host: Layout, ids: dict[str, str], 
     for row in rows:
         pid = _process(paths, row, boot)
         if pid or ids or all_states:
-            looks.append(_look(row, ids.get(row.id) or row.id[:12], host, pid))
+            looks.append(_look(row, ids.get(row.id) or row.id[:12], host, pid, time_only=time_only))
     return looks
 
 
@@ -126,7 +153,7 @@ def _process(paths: Paths, row: ContainerRow, boot: str) -> int:
     return int(said["pid"]) if said is not None and said["status"] in {"running", "paused"} else 0
 
 
-def _look(row: ContainerRow, asked: str, host: Layout, pid: int) -> _Look:
+def _look(row: ContainerRow, asked: str, host: Layout, pid: int, *, time_only: bool) -> _Look:
     empty = _Look(0, -1, Stats(row.id, row.name, asked))
     if not pid:
         return empty
@@ -135,12 +162,12 @@ def _look(row: ContainerRow, asked: str, host: Layout, pid: int) -> _Look:
         if group is None:
             return empty
         with group:
-            return _read(group, empty.stats, pid)
+            return _read(group, empty.stats, pid, time_only=time_only)
     except (OSError, ValueError):
         return empty  # it ended meanwhile
 
 
-def _read(group: ContainerCgroup, empty: Stats, pid: int) -> _Look:
+def _read(group: ContainerCgroup, empty: Stats, pid: int, *, time_only: bool) -> _Look:
     accounts, v2 = group.carrying("cpuacct"), group.v2
     cpu = 0
     if accounts is not None:
@@ -148,6 +175,8 @@ def _read(group: ContainerCgroup, empty: Stats, pid: int) -> _Look:
     elif v2 is not None:
         cpu = int(_pairs(v2.read("cpu.stat")).get("usage_usec", 0)) * 1000
     at = time.monotonic_ns()
+    if time_only:
+        return _Look(at, cpu, empty)
     used, limit = _memory(group)
     disks = group.carrying("blkio") or group.carrying("io")
     flow = io.Use(0, 0, 0, 0) if disks is None else io.use(disks)
