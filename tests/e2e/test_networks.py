@@ -250,6 +250,45 @@ def test_plan_says_which_network_would_be_joined(net: Net):
     assert net.leaks() == []
 
 
+def test_events_of_networks(net: Net):
+    net("network", "create", "--subnet", "10.5.0.0/24", "n")
+    net("run", "-d", "--network", "n", "--name", "one", "@", "sleep", "600")
+    net("network", "create", "m")
+    net("network", "connect", "m", "one")
+    net("network", "disconnect", "m", "one")
+    net("rm", "-f", "one")
+    net("network", "rm", "n")
+    net("network", "prune", "-f")
+    line = ("events", "--since", "1h", "--until", "0s", "--filter", "type=network", "--format")
+    told = net(*line, "{{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.type}}").stdout.splitlines()
+    assert told == [
+        "create n bridge",
+        "connect n bridge",
+        "create m bridge",
+        "connect m bridge",
+        "disconnect m bridge",
+        "disconnect n bridge",
+        "destroy n bridge",
+        "destroy m bridge",
+        "prune <no value> <no value>",
+    ]
+
+
+def test_a_networks_ports_are_made_direct_and_back(net: Net):
+    net("network", "create", "n")
+    assert net("network", "update", "-o", "hezi.ports=direct", "n").stdout == "n\n"
+    assert net("network", "inspect", "-f", "{{json .Options}}", "n").stdout == '{"hezi.ports":"direct"}\n'
+    for line, words in (
+        (("-o", "hezi.ports=x", "n"), "input or direct"),
+        (("-o", "com.docker.network.driver.mtu=9000", "n"), "cannot be changed afterwards"),
+        (("-o", "hezi.ports=direct", "host"), "of the driver host cannot be changed"),
+        (("n",), "nothing to change"),
+    ):
+        done = net("network", "update", *line, check=False)
+        assert (done.code != 0, words in done.stderr) == (True, True), done.stderr
+    assert net("network", "update", "-o", "hezi.ports=input", "n").stdout == "n\n"
+
+
 @pytest.mark.slow
 def test_ip_netns_exec_enters_by_path(net: Net):
     net("run", "-d", "--name", "one", "@", "sleep", "600")

@@ -68,6 +68,11 @@ def insert(connection: Connection, row: NetworkRow) -> None:
     connection.execute("INSERT INTO networks VALUES (?,?,?,?,?)", row)
 
 
+def configure(connection: Connection, network_id: str, config: str) -> None:
+    """Write down what a network is from now on."""
+    connection.execute("UPDATE networks SET config = ? WHERE id = ?", (config, network_id))
+
+
 def get(connection: Connection, network_id: str) -> NetworkRow | None:
     """Return the network with exactly this id."""
     row = connection.execute("SELECT * FROM networks WHERE id=?", (network_id,)).fetchone()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hezi import errors
 from hezi.db import networks as rows
-from hezi.engine import find_container, freeze, network_view, networking, parse_network, parse_ports, record
+from hezi.engine import events, find_container, freeze, network_view, networking, parse_network, parse_ports, record
 from hezi.engine.guests import Guest, place_of
 from hezi.network import catalog, sandbox
 
@@ -56,6 +56,7 @@ def connect(paths: Paths, database: Database, network: str, container: str, aske
         guest = Guest(row.id, row.name, details.hostname, request, ())
         wish = networking.wish(asked._replace(name=found.name), guest)
         sandbox.connect(database, place_of(paths), row.id, wish)
+        events.tell_endpoint(paths, "connect", (found.id, found.name, found.driver), row.id)
     _keep(database, row.id, [str(request.network or "bridge"), *request.networks, _text(found.name, asked)])
 
 
@@ -81,6 +82,7 @@ def disconnect(paths: Paths, database: Database, network: str, container: str, *
         raise errors.Error(errors.PERMISSION, f"container {row.id} is not connected to network {found.name}")
     if _runs(database, row.id):
         sandbox.disconnect(database, place_of(paths), row.id, found.id)
+    events.tell_endpoint(paths, "disconnect", (found.id, found.name, found.driver), row.id)
     _keep(database, row.id, left or ["none"])
 
 

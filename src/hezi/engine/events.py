@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from hezi.engine.paths import Paths
 
-CONTAINER, IMAGE, VOLUME = "container", "image", "volume"
+CONTAINER, IMAGE, VOLUME, NETWORK = "container", "image", "volume", "network"
 KEYS = (
     *("config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret"),
     *("service", "type", "volume"),
@@ -41,7 +41,7 @@ class Event(NamedTuple):
     """One thing that happened.
 
     :ivar time_ns: since the epoch.
-    :ivar type: ``container``, ``image`` or ``volume``.
+    :ivar type: ``container``, ``image``, ``volume`` or ``network``.
     :ivar id: of what it happened to.
     :ivar attributes: texts; a container's labels are among them.
     """
@@ -78,6 +78,12 @@ def tell(paths: Paths, kind: str, action: str, subject: str, attributes: Mapping
 def about(name: str, image: str, labels: Mapping[str, str]) -> dict[str, object]:
     """Return the attributes that every event of a container has."""
     return {**labels, "image": image, "name": name}
+
+
+def tell_endpoint(paths: Paths, action: str, network: tuple[str, str, str], container_id: str) -> None:
+    """Record that a container was connected to a network or disconnected: (id, name, driver) of that."""
+    identifier, name, driver = network
+    tell(paths, NETWORK, action, identifier, {"container": container_id, "name": name, "type": driver})
 
 
 # --- reading --------------------------------------------------------------------------------------------------------

@@ -162,7 +162,7 @@ def attach(paths: Paths, database: Database, guest: Guest, tell: Callable[[str],
 
         return joining.join(paths, database, str(request.network))
     from hezi.db import networks as rows
-    from hezi.engine import held, parse_ports
+    from hezi.engine import events, held, parse_ports
     from hezi.network import sandbox
 
     row = rows.SandboxRow(guest.id, guest.name, *held.myself())
@@ -171,6 +171,8 @@ def attach(paths: Paths, database: Database, guest: Guest, tell: Callable[[str],
     # Of the host's servers some may be at its loopback, which a container does not reach: then ours asks them.
     local = not request.dns and not files.reachable_servers()
     attached = sandbox.attach(database, place_of(paths), row, wishes, publish, resolve=local)
+    for network, _ in attached.endpoints:
+        events.tell_endpoint(paths, "connect", (network.id, network.name, network.driver), guest.id)
     try:
         return Joined(attached.path, _files(database, guest, attached, resolve=local))
     except BaseException:
@@ -250,6 +252,12 @@ def detach(paths: Paths, database: Database, container_id: str) -> None:
     with database.read() as connection:
         known = rows.sandbox(connection, container_id)
     if known is not None:
+        from hezi.engine import events
         from hezi.network import sandbox
 
-        sandbox.detach(database, place_of(paths), container_id)
+        with database.read() as connection:
+            there = [rows.get(connection, one.network_id) for one in rows.endpoints_of(connection, container_id)]
+        if sandbox.detach(database, place_of(paths), container_id):
+            for network in there:
+                if network is not None:
+                    events.tell_endpoint(paths, "disconnect", (network.id, network.name, network.driver), container_id)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from hezi import errors
 from hezi._util import clock
 from hezi.db import networks as rows
+from hezi.engine import events
 from hezi.engine.guests import place_of
 from hezi.network import catalog, model, sandbox
 
@@ -86,7 +87,11 @@ class Networks:
                 made = catalog.create(connection, asked)
             if driver == model.BRIDGE:
                 self._build(database, made)
+        self._tell("create", made)
         return made
+
+    def _tell(self, action: str, network: Network) -> None:
+        events.tell(self._paths, events.NETWORK, action, network.id, {"name": network.name, "type": network.driver})
 
     def _build(self, database: Database, made: Network) -> None:
         from hezi.linux.netlink.route import Route
@@ -102,6 +107,25 @@ class Networks:
                 raise
             doing = f"cannot make the bridge of network {made.name}"
             raise errors.from_os_error(doing, error) from error
+
+    def update(self, name: str, options: Mapping[str, str]) -> Network:
+        """Change options of a network, now and from now on; ``hezi.ports`` is the one that can be.
+
+        :raises hezi.Error: there is no such network, or the option is none that can be changed.
+        """
+        with self._opened() as database:
+            with database.write() as connection:
+                network = catalog.find(connection, name)
+                fixed = sorted(options.keys() - {model.OPTION_PORTS})
+                if network.driver != model.BRIDGE or fixed:
+                    what = f"option {fixed[0]}" if fixed else f"a network of the driver {network.driver}"
+                    hint = f"what can be changed is {model.OPTION_PORTS}, of bridge networks"
+                    raise errors.Error(errors.UNSUPPORTED, f"{what} cannot be changed afterwards", hint=hint)
+                _check_options(network.driver, options)
+                changed = network._replace(options={**network.options, **options})
+                rows.configure(connection, network.id, changed.row().config)
+            sandbox.settle(database, self._place)
+        return changed
 
     def get(self, name: str) -> Network:
         """Return a network by name, id or unique prefix of an id.
@@ -152,6 +176,7 @@ class Networks:
                 network = catalog.find(connection, name)
                 catalog.remove(connection, network, _holders(connection, network))
             sandbox.settle(database, self._place)
+        self._tell("destroy", network)
 
     def connect(
         self, network: str, container: str, *, aliases: Sequence[str] = (), ipv4: str = "", ipv6: str = ""
@@ -205,10 +230,13 @@ class Networks:
                         and not any(rules.labels_match(labels, [text]) for text in wanted.get("label!", ()))
                     ):
                         catalog.remove(connection, one, ())
-                        gone.append(one.name)
+                        gone.append(one)
             if gone:
                 sandbox.settle(database, self._place)
-        return tuple(gone)
+        for one in gone:
+            self._tell("destroy", one)
+        events.tell(self._paths, events.NETWORK, "prune", "", {"reclaimed": 0})
+        return tuple(one.name for one in gone)
 
     @contextmanager
     def _opened(self) -> Iterator[Database]:
@@ -265,6 +293,7 @@ _KNOWN_OPTIONS = {
         model.OPTION_MASQUERADE,
         model.OPTION_MTU,
         model.OPTION_HOST_IP,
+        model.OPTION_PORTS,
     ),
     model.MACVLAN: ("parent", "macvlan_mode", model.OPTION_MTU),
 }
@@ -277,6 +306,8 @@ def _check_options(driver: str, options: Mapping[str, str]) -> None:
             raise errors.Error(errors.UNSUPPORTED, f"the {driver} driver has no option {name}", hint=hint)
         if name in {model.OPTION_ICC, model.OPTION_MASQUERADE} and value not in {"true", "false", "1", "0"}:
             raise errors.Error(errors.INVALID, f'invalid value "{value}" of option {name}: true or false')
+        if name == model.OPTION_PORTS and value not in {model.PORTS_INPUT, model.PORTS_DIRECT}:
+            raise errors.Error(errors.INVALID, f'invalid value "{value}" of option {name}: input or direct')
 
 
 def _read_filters(texts: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:

@@ -22,6 +22,9 @@ OPTION_MASQUERADE = f"{OPTION}enable_ip_masquerade"
 OPTION_HOST_IP = f"{OPTION}host_binding_ipv4"
 OPTION_DEFAULT = f"{OPTION}default_bridge"
 OPTION_MTU = "com.docker.network.driver.mtu"
+# Whether the host's firewall is asked about published ports: "input" by its INPUT rules, "direct" not, as with docker.
+OPTION_PORTS = "hezi.ports"
+PORTS_INPUT, PORTS_DIRECT = "input", "direct"
 _LIMIT = 1 << 20
 
 
@@ -71,6 +74,11 @@ class Network(NamedTuple):
     def named(self) -> bool:
         """Whether containers find each other by name there: on all but the default bridge, as with docker."""
         return self.driver in {BRIDGE, MACVLAN} and self.name != "bridge"
+
+    @property
+    def direct(self) -> bool:
+        """Whether published ports lead to its containers without the host's INPUT rules being asked."""
+        return self.options.get(OPTION_PORTS) == PORTS_DIRECT
 
     def on(self, option: str) -> bool:
         """Tell whether a switch among the options is on, which it is unless somebody says otherwise."""

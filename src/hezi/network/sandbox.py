@@ -23,7 +23,7 @@ from hezi.db import networks as rows
 from hezi.linux import mount, pidfd
 from hezi.linux.netlink import spaces
 from hezi.linux.netlink.route import Route
-from hezi.network import bridge, catalog, firewall, ipam, kernel, macvlan, model, ports
+from hezi.network import bridge, catalog, entrance, firewall, ipam, kernel, macvlan, model, ports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def settle(database: Database, place: Place, *, closed: bool = False) -> None:
             for container_id in published
             for endpoint in rows.endpoints_of(connection, container_id)
         }
-    firewall.settle(place, networks, forwards, closed=closed)
+    firewall.settle(place, networks, forwards, closed=closed, entry=_entry(place, forwards))
     for network in networks:
         if network.driver == model.BRIDGE and not network.internal:
             # Only where rules guard it, and only as long as somebody needs it (CVE-2020-8558).
@@ -268,8 +268,17 @@ def settle(database: Database, place: Place, *, closed: bool = False) -> None:
                 kernel.write(f"ipv4/conf/{network.bridge}/route_localnet", "1" if network.id in busy else "0")
 
 
+def _entry(place: Place, forwards: Sequence[firewall.Forward]) -> firewall.Entry | None:
+    judged = [forward for forward in forwards if not forward.direct]
+    if not judged:
+        return None
+    with Route() as route:
+        index = entrance.ensure(route, place, ipv6=any(":" in forward.target for forward in judged))
+    return firewall.Entry(*entrance.names(place), index)
+
+
 def _forwards(connection: Connection) -> list[firewall.Forward]:
-    targets: dict[str, dict[int, str]] = {}
+    targets: dict[str, dict[int, tuple[str, bool]]] = {}
     found = []
     known = {network.id: network for network in catalog.everything(connection)}
     for row in sorted(rows.ports(connection)):
@@ -277,19 +286,24 @@ def _forwards(connection: Connection) -> list[firewall.Forward]:
             targets[row.container_id] = _targets(connection, known, row.container_id)
         target = targets[row.container_id].get(6 if ":" in row.host_ip else 4)
         if target:
-            found.append(firewall.Forward(row.protocol, row.host_ip, row.host_port, target, row.container_port))
+            address, direct = target
+            host = (row.protocol, row.host_ip, row.host_port)
+            found.append(firewall.Forward(*host, address, row.container_port, direct))
     return found
 
 
-def _targets(connection: Connection, known: dict[str, Network], container_id: str) -> dict[int, str]:
-    """Return a container's addresses that ports lead to: on the first of its networks that has a way out."""
-    found: dict[int, str] = {}
+def _targets(connection: Connection, known: dict[str, Network], container_id: str) -> dict[int, tuple[str, bool]]:
+    """Return a container's addresses that ports lead to: on the first of its networks that has a way out.
+
+    With each, whether that network's ports are for all that the host's firewall says.
+    """
+    found: dict[int, tuple[str, bool]] = {}
     for endpoint in rows.endpoints_of(connection, container_id):
         network = known[endpoint.network_id]
         if network.driver == model.BRIDGE and not network.internal:
             for family, address in ((4, endpoint.ipv4), (6, endpoint.ipv6)):
                 if address:
-                    found.setdefault(family, address)
+                    found.setdefault(family, (address, network.direct))
     return found
 
 

@@ -99,6 +99,7 @@ BUILT = {
     "network ls": ("network_ls", "", "List networks"),
     "network prune": ("network_prune", "", "Remove networks that no container uses"),
     "network rm": ("network_rm", "", "Remove networks"),
+    "network update": ("network_update", "", "Change options of a network"),
     "volume create": ("volume_create", "", "Make a volume"),
     "volume inspect": ("volume_inspect", "", "Show all about volumes"),
     "volume ls": ("volume_ls", "", "List volumes"),

@@ -39,6 +39,7 @@ VERB = Verb(
     spellings=("network create",),
     notes="Options of bridge, behind com.docker.network.:\n"
     "  bridge.name, bridge.enable_icc, bridge.enable_ip_masquerade, driver.mtu.\n"
+    "hezi.ports=input|direct: whether the host's INPUT rules decide about published ports (input, unless said).\n"
     "Options of macvlan: parent, macvlan_mode (bridge|private|vepa|passthru).",
 )
 
