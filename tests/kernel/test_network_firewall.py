@@ -53,7 +53,8 @@ def of_firewalld() -> None:
     nft(
         "table inet firewalld {\n"
         "chain filter_INPUT {\ntype filter hook input priority 10; policy accept;\n"
-        f'ct state established,related accept\nct status dnat accept\niifname "lo" accept\ntcp dport {OPEN} ct state new,untracked accept\n'
+        f'ct state established,related accept\nct status dnat accept\niifname "lo" accept\n'
+        f"tcp dport {OPEN} ct state new,untracked accept\n"
         "meta l4proto ipv6-icmp accept\nreject with icmpx type admin-prohibited\n}\n"
         "chain filter_FORWARD {\ntype filter hook forward priority 10; policy accept;\n"
         "ct state established,related accept\nct status dnat accept\n"
