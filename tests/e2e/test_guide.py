@@ -9,14 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import console
+from tests.support import console, images
 from tests.support.harness import REPOSITORY, Hezi
 from tests.support.networks import own_network
 
 GUIDES = sorted(path for path in (REPOSITORY / "docs" / "guide").glob("*.md") if path.name != "README.md")
 # Pages whose commands change the network: in one of their own.
 OWN_NETWORK = {"network"}
-WITH_COMMANDS = [path for path in GUIDES if console.commands(path)]
+# What else a page's commands need.
+NEEDS = {"network": pytest.mark.needs("nginx")}
+WITH_COMMANDS = [
+    pytest.param(path, marks=NEEDS[path.stem]) if path.stem in NEEDS else path
+    for path in GUIDES
+    if console.commands(path)
+]
 PROGRAMS = [(path, line) for path in GUIDES for line, _ in console.programs(path)]
 
 
@@ -40,6 +46,8 @@ def test_commands(
     if guide.stem in OWN_NETWORK:
         # The registry is not there: the image is, before.
         hezi_env.run("pull", "-q", busybox_image, check=True)
+        images.write_nginx_tar(tmp_path / "nginx.tar")
+        hezi_env.run("import", str(tmp_path / "nginx.tar"), f"{environment['REGISTRY']}/nginx", check=True)
         environment["HEZI_NETWORK"] = ""
         request.getfixturevalue("own_network_fixture")
     # `hezi` and `python` of the guide are those of the tests.

@@ -90,6 +90,32 @@ def write_hard(directory: Path, name: str = "latest", compression: str = "gzip")
     return layout.write(directory, name, [first, second, third], compression=compression)
 
 
+def write_nginx_tar(path: Path) -> None:
+    """Debian's nginx as the root of a container: the files of its packages as they are installed, and its libraries."""
+    packages = ["nginx", "nginx-common"]
+    listed = subprocess.run(["dpkg", "-L", *packages], capture_output=True, text=True, check=True).stdout.split("\n")
+    linked = subprocess.run(["ldd", "/usr/sbin/nginx"], capture_output=True, text=True, check=True).stdout.split()
+    files = {name for name in listed if name.startswith("/") and "/share/doc" not in name and os.path.isfile(name)}
+    files |= {os.path.realpath(word) for word in linked if word.startswith("/")}
+    # Names that libraries are looked for by, whatever directories are links on the machine.
+    links = {word: os.path.realpath(word) for word in linked if word.startswith("/")}
+    site = {name for name in _below("/etc/nginx/sites-enabled") if os.path.islink(name)}
+    entries = [
+        Entry("etc/passwd", data=b"root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\n"),
+        Entry("etc/group", data=b"root:x:0:\nwww-data:x:33:\n"),
+        *(Entry(f"{name}/", "dir", mode=0o755) for name in ("run", "tmp", "var/log/nginx", "var/lib/nginx")),
+        *(Entry(name[1:], data=Path(name).read_bytes(), mode=os.stat(name).st_mode & 0o777) for name in sorted(files)),
+        *(Entry(name[1:], "symlink", target=os.readlink(name)) for name in sorted(site)),
+        *(Entry(name[1:], "symlink", target=real) for name, real in sorted(links.items()) if name != real),
+        Entry("var/www/html/index.html", data=b"<h1>a box</h1>\n"),
+    ]
+    path.write_bytes(layout.make_tar(entries))
+
+
+def _below(directory: str) -> list[str]:
+    return [os.path.join(top, name) for top, _, names in os.walk(directory) for name in names]
+
+
 def write_debian(directory: Path, name: str = "bookworm", compression: str = "gzip") -> layout.Image:
     """A real Debian; made once by mmdebstrap and kept in the cache, since that takes half a minute."""
     tar = debian_tar().read_bytes()
