@@ -93,7 +93,7 @@ _REASONS: dict[str, list[str]] = {
         "create --network none --log-driver none --log-opt foo=1 @busybox",
         "create --network none --log-driver none --log-opt mode=bogus @busybox",
     ],
-    "IPv6 on the loopback interface stays on until networks are built": [
+    "an engine of 2020 has no ::1 on the loopback interface; that of 2025 has": [
         "@busybox ip -o addr",
     ],
     "its own name and version": [
