@@ -152,7 +152,7 @@ def check_what_containers_have_of_their_own(places: Places):
 
 
 def check_no_router_is_believed(places: Places):
-    """Neither by containers, whoever says it is one, nor by the host on its bridges; whoever listens to routers does."""
+    """Neither by containers, whoever says it is one, nor by the host on its bridges; who listens to routers does."""
     with spaces.inside(places.spaces["elsewhere"]):
         Path("/proc/sys/net/ipv6/conf/far/forwarding").write_text("0")
         Path("/proc/sys/net/ipv6/conf/far/accept_ra").write_text("1")
