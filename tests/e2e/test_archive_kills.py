@@ -58,7 +58,7 @@ def test_load(hezi_env, archive, leftovers_guard):
 
 
 def test_import(hezi_env, tmp_path):
-    # Its config has the time in it: what a killed one has begun to write is never gone on with, and collected later.
+    # Its config has the time in it: what a killed one has begun to write is never gone on with, and goes at once.
     source = random.Random(2)
     path = tmp_path / "root.tar"
     path.write_bytes(archives.layer("root", source.randbytes(8_000_000)))
@@ -66,6 +66,10 @@ def test_import(hezi_env, tmp_path):
         interrupted(hezi_env, "import", str(path), "imported:1", after=source.uniform(0.05, 0.5))
         sound(hezi_env)
     hezi_env.run("import", str(path), "imported:1", check=True)
+    hezi_env.run("rmi", "-f", *set(hezi_env.run("images", "-q", check=True).stdout.split()), check=True)
+    left = [file for place in ("ingest", "content/blobs/sha256") for file in (hezi_env.root / place).glob("*")]
+    assert not left
+    assert not [file for file in (hezi_env.root / "layers").glob("*") if file.name != ".empty"]
 
 
 def test_save(hezi_env, archive, tmp_path, leftovers_guard):

@@ -14,6 +14,7 @@ from hezi import errors
 from hezi.db import containers
 from hezi.db import images as tables
 from hezi.engine.engine import Engine
+from hezi.spec.digest import Digest
 from hezi.store import removal
 from hezi.store.images import ImageStore
 from tests.support import image_store as make
@@ -269,3 +270,30 @@ def test_a_full_disk_is_cleared(full_disk: Engine, words: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert len(full_disk.images.list()) == (2 if words[-1] == "-f" else 0)
     assert full_disk.system.check().ok
+
+
+@pytest.mark.parametrize("who", ["the next command", "rmi", "prune"])
+def test_what_a_killed_import_made_goes_at_once(engine: Engine, store: ImageStore, who: str) -> None:
+    shared = make.add(store, "shared:1", b"shared")
+    layer = store.chain_ids(shared.id)[0]
+    data = b"a document that nobody will write again"
+    orphan, kept = Digest.of(data), Digest.of(b"what a pull has left")
+    with store.lease("import imported:1") as held, store.lease("pull pulled:1") as pull:
+        held.protect([orphan, shared.manifest_digest], [layer])
+        pull.protect([kept], [])
+        store.content.write(orphan, data)
+        store.content.write(kept, b"what a pull has left")
+        assert not list((Path(store.root) / "ingest").glob("*"))
+        # As if this process had died: another started at that time.
+        with store.database.write() as connection:
+            connection.execute("UPDATE leases SET start_time=1")
+        if who == "rmi":
+            store.remove(make.add(store, "other:1", b"other").id.short)
+        elif who == "prune":
+            engine.images.prune()
+        else:
+            store.lease("pull something").close()
+        assert not store.content.has(orphan)
+        assert store.content.has(kept)  # the next pull goes on with it
+        assert store.content.has(shared.manifest_digest)
+        assert store.driver.has(layer)

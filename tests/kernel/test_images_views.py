@@ -10,7 +10,9 @@ import pytest
 
 from hezi import errors
 from hezi.db import containers
+from hezi.db import images as tables
 from hezi.engine.engine import Engine
+from hezi.engine.images.table import familiar
 from hezi.front.cli import main as cli
 from hezi.image import tarlayer
 from hezi.image.build import FileSpec, directory
@@ -55,6 +57,45 @@ def test_each_tag_shows_the_digest_it_came_with(
     ]
     assert hezi(engine, "images", "-q") == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_without_options_the_same_is_shown_by_a_shorter_way(
+    engine: Engine, store: ImageStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def same() -> list[str]:
+        rows = [row for row in engine.images.list() if not row.extra]
+        found = [(familiar(name), tag, image) for image, name, tag, _, _ in engine.images.table()]
+        assert found == [(row.repository, row.tag, row.image_id) for row in rows]
+        for options in ([], ["--no-trunc"], ["-q"], ["-q", "--no-trunc"]):
+            assert hezi(engine, "images", *options) == 0
+            short = capsys.readouterr().out
+            # A filter that all pass: the longer way.
+            assert hezi(engine, "images", *options, "-f", "until=2100-01-01") == 0
+            assert capsys.readouterr().out == short
+        return [f"{name}:{tag}" for name, tag, _ in found]
+
+    assert same() == []
+    make.add(store, "app:1", b"one", created="2024-01-02T00:00:00Z")
+    make.add(store, "docker.io/team/tool:1", b"two", created="2024-01-03T00:00:00Z")
+    make.tag(store, "app:1", "app:a")
+    make.tag(store, "app:1", "registry.example/b/app:1")
+    assert same() == ["team/tool:1", "app:1", "app:a", "registry.example/b/app:1"]
+    make.add(store, "app:1", b"three", created="2024-01-04T00:00:00Z")
+    found = store.resolve("registry.example/b/app:1")
+    store.remove("app:a")
+    with store.database.write() as connection:
+        tables.add_digest(
+            connection, tables.DigestRow("elsewhere", found.manifest_digest, found.id, found.manifest_digest)
+        )
+    assert "elsewhere:<none>" in same()
+    with store.database.write() as connection:
+        connection.execute("DELETE FROM digests")
+    store.remove("registry.example/b/app:1")
+    nameless = make.add(store, "gone:1", b"four", created="2024-01-05T00:00:00Z")
+    make.add(store, "gone:1", b"five", created="2024-01-06T00:00:00Z")
+    with store.database.write() as connection:
+        connection.execute("DELETE FROM digests WHERE image_id=?", (nameless.id,))
+    assert "<none>:<none>" in same()
 
 
 def test_a_hint_explains_images_without_a_tag(

@@ -42,12 +42,12 @@ database is whole. Transactions that make or remove images and layers are FULL (
 
 from __future__ import annotations
 
-import _sqlite3 as sqlite3  # noqa: PLC2701 - the rest of sqlite3 is adapters for datetime, which costs 2 ms
 import _thread  # noqa: PLC2701 - threading, for its get_ident alone, would cost the start path a millisecond
 import os
 
 from hezi import errors
 from hezi._util.lock import FileLock
+from hezi.db.driver import sqlite3
 from hezi.db.migrations import MIGRATIONS
 
 TYPE_CHECKING = False

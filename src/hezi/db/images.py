@@ -112,6 +112,28 @@ def listed(connection: Connection) -> list[tuple[str, int, int, str, int]]:
     return connection.execute(query).fetchall()
 
 
+def table(connection: Connection) -> list[tuple[str, str, str, int, int]]:
+    """Return (id, name, tag, created_ns, size) for each name, newest image first; one without names has ''.
+
+    Read from two indexes and nothing else. Both are named, as it is their order in which names come: to have SQLite
+    sort them once more would be a fifth of the time.
+    """
+    query = (
+        "SELECT i.id, IFNULL(n.name, ''), n.tag, i.created_ns, i.size FROM images i INDEXED BY images_listed"
+        " LEFT JOIN names n INDEXED BY names_by_image ON n.image_id=i.id ORDER BY i.created_ns DESC, i.id"
+    )
+    return connection.execute(query).fetchall()
+
+
+def untagged(connection: Connection) -> bool:
+    """Say whether an image is known by a digest in a repository in which it has no tag."""
+    query = (
+        "SELECT 1 FROM digests d WHERE NOT EXISTS"
+        " (SELECT 1 FROM names n WHERE n.image_id=d.image_id AND n.name=d.name) LIMIT 1"
+    )
+    return connection.execute(query).fetchone() is not None
+
+
 def labels(connection: Connection) -> dict[str, str]:
     """Return the labels of all images, as JSON objects, by id."""
     return dict(connection.execute("SELECT id, labels FROM images").fetchall())

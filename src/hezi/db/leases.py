@@ -43,6 +43,12 @@ def items(connection: Connection, kind: str) -> set[str]:
     return {row[0] for row in connection.execute("SELECT key FROM lease_items WHERE kind=?", (kind,))}
 
 
+def items_of(connection: Connection, lease_id: str, kind: str) -> list[str]:
+    """Return what one lease protects of a kind."""
+    query = "SELECT key FROM lease_items WHERE lease_id=? AND kind=? ORDER BY key"
+    return [row[0] for row in connection.execute(query, (lease_id, kind))]
+
+
 def list_all(connection: Connection) -> list[LeaseRow]:
     """Return all leases."""
     return [LeaseRow(*row) for row in connection.execute("SELECT * FROM leases ORDER BY id")]

@@ -162,4 +162,11 @@ _PLATFORMS = (
     "CREATE INDEX platforms_by_image ON platforms(image_id)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _OWN_MANIFESTS, _NETWORKS, _PLATFORMS)
+# What a list of images shows is read from indexes: the rows of images hold configs, thousands of bytes each.
+_LISTED = (
+    "CREATE INDEX images_listed ON images(created_ns DESC, id, size, parent)",
+    "DROP INDEX names_by_image",
+    "CREATE INDEX names_by_image ON names(image_id, reference, name, tag)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _OWN_MANIFESTS, _NETWORKS, _PLATFORMS, _LISTED)

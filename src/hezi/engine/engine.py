@@ -206,6 +206,16 @@ class Images(Moving):
         rows = listing.summaries(self._paths, name, intermediate=intermediate, filters=filters)
         return rows if all_names else tuple(row for row in rows if row.repository != listing.NONE)
 
+    def table(self) -> Sequence[tuple[str, str, str, int, int]]:
+        """Return (image id, name, tag, created, size) of what `images` shows, for who shows thousands.
+
+        They are what :meth:`list` gives, without what is known by a digest beside its tag; a name may be the full one
+        (``docker.io/library/busybox``).
+        """
+        from hezi.engine.images import table
+
+        return table.table(self._paths)
+
     def get(self, name: str) -> ImageSummary:
         """Return one image by name, id or unique prefix of an id.
 

@@ -14,6 +14,7 @@ its place is therefore whole, whatever was killed or cut off and when.
 
 from __future__ import annotations
 
+import errno
 import os
 
 from hezi import errors
@@ -155,6 +156,25 @@ class ContentStore:
         """
         if self.has(digest):
             return
+        if Digest.of(data, digest.algorithm) != digest:
+            message = f"a document is not what its digest says: {digest}"
+            raise errors.Error(errors.CORRUPT, message)
+        try:
+            # No partial file: nobody goes on with a document that has the time in it.
+            fd = self.nameless()
+            try:
+                atomic.write_all(fd, data)
+                self.adopt(fd, digest)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR}:
+                doing = "cannot store the document"
+                raise errors.from_os_error(doing, error) from error
+            self._write_named(digest, data)
+
+    def _write_named(self, digest: Digest, data: bytes) -> None:
+        """As :meth:`write`, where the file system has no files without a name."""
         with self.ingest(digest, len(data)) as ingest:
             if not ingest.present:
                 ingest.restart()

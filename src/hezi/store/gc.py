@@ -2,7 +2,8 @@
 
 What a pull has completed before it was broken off is worth keeping for the next try, so blobs, layers and partial
 downloads that no image needs are collected only when they are older than ``age_s``. Temporary directories of processes
-that died go at once; those of living ones are locked.
+that died go at once; those of living ones are locked. So does what an import or a commit has made that was killed: it
+has the time in it, and is made anew.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def collect(store: ImageStore, age_s: float = DAY_S) -> Collected:
     freed = 0
     with paths.store_lock(store.root, shared=False):
         with store.database.removal() as connection:
-            lease.end_dead(connection)
+            left = lease.end_dead(connection)
             rows = {row.chain_id: row for row in layers.list_all(connection)}
             unused = {value for value in layers.unused(connection) if rows[value].created_ns < before * 1e9}
             for value in unused:
@@ -52,10 +53,11 @@ def collect(store: ImageStore, age_s: float = DAY_S) -> Collected:
             kept = (rows.keys() - unused) | leases.items(connection, leases.LAYER)
             blobs = images.unused_blobs(connection, content.list())
         for chain_id in driver.list():
-            if chain_id in unused or (chain_id not in kept and driver.made_at(chain_id) < before):
+            old = chain_id in left.layers or driver.made_at(chain_id) < before
+            if chain_id in unused or (chain_id not in kept and old):
                 freed += driver.usage(chain_id)
                 detached.append(driver.detach(chain_id))
-        gone = [value for value in blobs if content.stored_at(Digest(value)) < before]
+        gone = [value for value in blobs if value in left.blobs or content.stored_at(Digest(value)) < before]
         for value in gone:
             freed += content.delete(Digest(value))
     for name in detached:
@@ -63,6 +65,25 @@ def collect(store: ImageStore, age_s: float = DAY_S) -> Collected:
     partial, partial_bytes = _partial_downloads(store.root, before)
     temporary = driver.sweep()
     return Collected(temporary, len(detached), len(gone), partial, freed + partial_bytes)
+
+
+def collect_abandoned(store: ImageStore) -> None:
+    """Remove what killed imports and commits have left, as soon as somebody begins something new.
+
+    :raises hezi.errors.Error: something cannot be removed.
+    """
+    with store.database.read() as connection:
+        if not lease.any_abandoned(connection):
+            return
+    detached = []
+    with paths.store_lock(store.root, shared=False):
+        with store.database.removal() as connection:
+            left = lease.end_dead(connection)
+        detached = [store.driver.detach(Digest(value)) for value in left.layers]
+        for value in left.blobs:
+            store.content.delete(Digest(value))
+    for name in detached:
+        store.driver.purge(name)
 
 
 def _partial_downloads(root: str, before: float) -> tuple[int, int]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 from hezi._util import clock, ids
-from hezi.db import leases
+from hezi._util.record import NamedTuple
+from hezi.db import images, leases
+from hezi.db import layers as rows
 from hezi.linux import pidfd
 from hezi.store import paths
 
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
 
     from hezi.db.connection import Database
     from hezi.spec.digest import Digest
+
+
+# A pull or a load that was broken off goes on with what is there. These make something new each time.
+_NOT_RESUMED = ("import ", "commit ")
+
+
+class Abandoned(NamedTuple):
+    """Blobs and layers that a process left which died, and that nothing needs."""
+
+    blobs: tuple[str, ...]
+    layers: tuple[str, ...]
 
 
 class Lease:
@@ -56,15 +69,37 @@ class Lease:
         self.close()
 
 
-def end_dead(connection: Connection) -> None:
-    """Remove the leases of processes that are gone."""
-    rows = leases.list_all(connection)
-    if not rows:
-        return
+def end_dead(connection: Connection) -> Abandoned:
+    """Remove the leases of processes that are gone; return what one of them made and nobody will go on with.
+
+    The caller holds the store's lock alone, and removes it.
+    """
+    blobs: list[str] = []
+    layers: list[str] = []
+    for row in _dead(connection):
+        if row.purpose.startswith(_NOT_RESUMED):
+            blobs += leases.items_of(connection, row.id, leases.BLOB)
+            layers += leases.items_of(connection, row.id, leases.LAYER)
+        leases.delete(connection, row.id)
+    if not (blobs or layers):
+        return Abandoned((), ())
+    kept = leases.items(connection, leases.LAYER)
+    # One that has a row is an image's or a container's, and what has a row and no user is collected by its age.
+    gone = [value for value in layers if value not in kept and rows.get(connection, value) is None]
+    return Abandoned(tuple(images.unused_blobs(connection, blobs)), tuple(gone))
+
+
+def any_abandoned(connection: Connection) -> bool:
+    """Say whether a process died that made what nobody will go on with."""
+    return any(row.purpose.startswith(_NOT_RESUMED) for row in _dead(connection))
+
+
+def _dead(connection: Connection) -> list[leases.LeaseRow]:
+    found = leases.list_all(connection)
+    if not found:
+        return []
     boot = pidfd.boot_id()
-    for row in rows:
-        if row.boot_id != boot or not _lives(row.pid, row.start_time):
-            leases.delete(connection, row.id)
+    return [row for row in found if row.boot_id != boot or not _lives(row.pid, row.start_time)]
 
 
 def _lives(pid: int, started: int) -> bool:

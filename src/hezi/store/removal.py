@@ -75,8 +75,10 @@ def transact(store: Store, work: Callable[[Plan], None], *, dry_run: bool = Fals
     with paths.store_lock(store.root, shared=False):
         try:
             with store.database.removal() as connection:
-                lease.end_dead(connection)
+                left = lease.end_dead(connection)
                 plan = Plan(store, connection)
+                plan.layers += left.layers
+                plan.blobs += left.blobs
                 work(plan)
                 _leave(dry_run)
         except _DryRun:

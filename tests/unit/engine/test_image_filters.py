@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hezi import errors
-from hezi.engine.images import filters, listing
+from hezi.engine.images import filters
 from hezi.engine.images.filters import Choice
+from hezi.engine.images.table import familiar
 from hezi.spec.reference import Reference
 
 
@@ -72,4 +73,4 @@ def test_labels(wanted: tuple[str, ...], unwanted: tuple[str, ...], fits: bool) 
 )
 def test_names_are_shown_as_references_show_them(text: str) -> None:
     reference = Reference.parse(text)
-    assert listing.familiar(reference.name) == reference.familiar_name
+    assert familiar(reference.name) == reference.familiar_name

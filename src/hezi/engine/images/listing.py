@@ -8,6 +8,7 @@ from __future__ import annotations
 from hezi.db import images as tables
 from hezi.db import platforms
 from hezi.engine.images import filters as rules
+from hezi.engine.images.table import familiar
 from hezi.engine.results import ImageSummary
 
 TYPE_CHECKING = False
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     _Image = tuple[str, int, int, int]
 
 NONE = "<none>"
-_HUB, _OFFICIAL = "docker.io/", "docker.io/library/"
 
 
 def summaries(
@@ -52,14 +52,6 @@ def rows_of(connection: Connection, image_id: str) -> list[ImageSummary]:
     image = (found.id, found.created_ns, found.size, found.last_used_ns)
     more = [digest for digest in digests if digest not in tagged]
     return _named(image, names, more, rules.Choice()) or [_row(image, NONE, NONE, "")]
-
-
-def familiar(name: str) -> str:
-    """Return a repository's full name as people write it (:attr:`hezi.spec.reference.Reference.familiar_name`)."""
-    if name.startswith(_OFFICIAL):
-        rest = name[len(_OFFICIAL) :]
-        return rest if "/" not in rest else f"library/{rest}"
-    return name.removeprefix(_HUB)
 
 
 def rows(connection: Connection, choice: Choice, *, intermediate: bool) -> list[ImageSummary]:

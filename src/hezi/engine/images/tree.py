@@ -9,6 +9,7 @@ from hezi.db import layers as layer_rows
 from hezi.engine.images import filters as rules
 from hezi.engine.images import listing
 from hezi.engine.images.opening import opened
+from hezi.engine.images.table import familiar
 from hezi.store import find
 from hezi.store.platforms import of as stands_for
 
@@ -91,7 +92,7 @@ def tree(paths: Paths, names: Sequence[str] = ()) -> tuple[TreeLayer, ...]:
 def _called(connection: Connection) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in tables.names(connection):
-        name = f"{listing.familiar(row.name)}:{row.tag}"
+        name = f"{familiar(row.name)}:{row.tag}"
         found.setdefault(row.image_id, []).append(name)
         for one in platforms.of_name(connection, row.reference):
             image = tables.get(connection, one.image_id)
@@ -115,7 +116,7 @@ def footprints(paths: Paths, name: str | None, *, intermediate: bool, filters: I
 def _with_beside(connection: Connection, image_id: str, names: tuple[str, ...]) -> Footprint:
     ids: dict[str, None] = {}
     for row in tables.names(connection, image_id):
-        if f"{listing.familiar(row.name)}:{row.tag}" in names:
+        if f"{familiar(row.name)}:{row.tag}" in names:
             ids.update((one.image_id, None) for one in platforms.of_name(connection, row.reference))
     beside = tuple(_footprint(connection, one, ()) for one in ids)
     return _footprint(connection, image_id, names)._replace(beside=beside)

@@ -68,6 +68,7 @@ def import_image(
         described = Descriptor(documents.OCI_CONFIG, Digest.of(image.raw), len(image.raw))
         raw = documents.encode_manifest(described, (layer,))
         manifest = Manifest(raw, documents.OCI_MANIFEST, described, (layer,))
+        lease.protect([described.digest, Digest.of(raw)], ())
         # Neither tag nor digest: the image is stored without a name.
         name = reference or Reference.parse("none")
         done = store.put(NewImage(name, manifest, Digest.of(raw), image, documents.chain_ids(image.diff_ids)))

@@ -92,7 +92,7 @@ def commit(paths: Paths, container: str, options: CommitOptions) -> str:
         layer = _layer(store, row, found, upper, chain, lease) if found else None
         frozen.close()
         new = _image(row, old, config, options, layer)
-        image_id = str(_put(store, manifest, new, layer, reference, parent.id).id)
+        image_id = str(_put(store, manifest, new, layer, reference, parent.id, lease).id)
         _tell(paths, row, image_id, reference, new, options.message)
         return image_id
     raise AssertionError  # no context manager above swallows exceptions
@@ -293,7 +293,13 @@ def _image(
 
 
 def _put(
-    store: ImageStore, below: Manifest, image: ImageConfig, layer: _Layer | None, name: Reference, parent: Digest
+    store: ImageStore,
+    below: Manifest,
+    image: ImageConfig,
+    layer: _Layer | None,
+    name: Reference,
+    parent: Digest,
+    lease: Lease,
 ) -> Image:
     from hezi.store.model import NewImage
 
@@ -305,4 +311,5 @@ def _put(
     manifest = Manifest(raw, images.OCI_MANIFEST, described, tuple(blobs))
     images.check_image(manifest, image)
     chain = images.chain_ids(image.diff_ids)
+    lease.protect([described.digest, Digest.of(raw)], ())
     return store.put(NewImage(name, manifest, Digest.of(raw), image, chain, parent=parent))

@@ -57,6 +57,8 @@ def call(session: Session, parsed: Parsed) -> int:
         from hezi.front.cli.verbs import images_tree
 
         return images_tree.show(session, parsed)
+    if not (parsed.args or fmt not in {"", "table"} or any(map(parsed.given, ("all", "filter", "digests")))):
+        return _print_all(session, parsed)
     rows = session.engine.images.list(
         (parsed.args[0] or None) if parsed.args else None,
         intermediate=parsed.flag("all"),
@@ -72,7 +74,37 @@ def call(session: Session, parsed: Parsed) -> int:
             print(_id(row, full=full))
     else:
         _print_table(rows, full=full, digests=digests)
-        _hint(session, rows)
+        _hint(session, sum(row.tag == _NONE for row in rows))
+    return 0
+
+
+def _print_all(session: Session, parsed: Parsed) -> int:
+    """Print what there is, all of it: the way on which a thousand images count."""
+    rows = session.engine.images.table()
+    start, end = (0, None) if parsed.flag("no-trunc") else (7, 19)
+    if parsed.flag("quiet"):
+        if rows:
+            print("\n".join([row[0][start:end] for row in rows]))
+        return 0
+    from hezi._util.clock import now_ns
+    from hezi.engine.images.table import familiar
+    from hezi.front.cli import columns
+
+    # What is the same in many lines is made once, with the blanks that follow it.
+    now = now_ns()
+    sizes = {size: columns.size(size) for size in {row[4] for row in rows}}
+    names = columns.padded("REPOSITORY", {name: familiar(name) for name in {row[1] for row in rows}})
+    made_at = {row[3] for row in rows}
+    ages = columns.padded("CREATED", {made: f"{columns.age(now - made)} ago" if made else "N/A" for made in made_at})
+    tags = columns.width("TAG", [row[2] for row in rows])
+    ids = columns.width("IMAGE ID", [row[0][start:end] for row in rows[:1]])
+    lines = [names[None] + "TAG".ljust(tags) + "IMAGE ID".ljust(ids) + ages[None] + "SIZE"]
+    lines += [
+        names[name] + tag.ljust(tags) + image[start:end].ljust(ids) + ages[made] + sizes[size]
+        for image, name, tag, made, size in rows
+    ]
+    print("\n".join(lines))
+    _hint(session, sum(row[2] == _NONE for row in rows))
     return 0
 
 
@@ -91,11 +123,10 @@ def _print_table(rows: tuple[ImageSummary, ...], *, full: bool, digests: bool) -
     print(columns.table(lines))
 
 
-def _hint(session: Session, rows: tuple[ImageSummary, ...]) -> None:
+def _hint(session: Session, dangling: int) -> None:
     """On a terminal, say what the lines with ``<none>`` are."""
     import sys
 
-    dangling = sum(row.tag == _NONE for row in rows)
     if dangling and sys.stdout.isatty():
         which = "1 image has no tag: it" if dangling == 1 else f"{dangling} images have no tag: theirs"
         session.notice(f"{which} has moved on to another image; '{session.program} image prune' removes such")
