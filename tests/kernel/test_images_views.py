@@ -12,7 +12,7 @@ from hezi import errors
 from hezi.db import containers
 from hezi.db import images as tables
 from hezi.engine.engine import Engine
-from hezi.engine.images.table import familiar
+from hezi.engine.images.familiar import familiar
 from hezi.front.cli import main as cli
 from hezi.image import tarlayer
 from hezi.image.build import FileSpec, directory

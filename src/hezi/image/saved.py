@@ -19,7 +19,7 @@ from hezi.spec.fields import Fields
 from hezi.spec.image import Descriptor, ImageConfig, Index, Manifest
 from hezi.spec.jsondoc import loads
 from hezi.spec.platform import Platform, choose
-from hezi.spec.reference import Reference
+from hezi.spec.reference import Reference, is_tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _groups(entries: tuple[Descriptor, ...]) -> list[tuple[tuple[Reference, ...]
         names.setdefault(entry.digest, [])
         if name is not None and name not in names[entry.digest]:
             names[entry.digest].append(name)
-    # The same name twice: one image for each platform, or a contradiction, which the choice will find.
+    # The same name twice: one image for each platform, or a contradiction.
     groups: dict[tuple[Reference, ...], list[Descriptor]] = {}
     alone: list[tuple[tuple[Reference, ...], tuple[Descriptor, ...]]] = []
     seen: set[Digest] = set()
@@ -179,22 +179,32 @@ def _groups(entries: tuple[Descriptor, ...]) -> list[tuple[tuple[Reference, ...]
             groups.setdefault(tuple(names[entry.digest]), []).append(entry)
         elif not _is_attestation(entry):
             alone.append(((), (entry,)))
+    for key, group in groups.items():
+        if len({entry.platform for entry in group}) < len(group):
+            _refuse(f"{INDEX} has several images called '{key[0].familiar}' for the same platform")
     return [*((key, tuple(group)) for key, group in groups.items()), *alone]
 
 
 def _name_of(entry: Descriptor) -> Reference | None:
     """Return the name of an entry; a tag alone (``latest``) says nothing of the repository and is no name."""
     annotations = dict(entry.annotations)
-    for key in (IMAGE_NAME, REF_NAME):
-        text = annotations.get(key, "")
-        if key == IMAGE_NAME or "/" in text or ":" in text:
-            try:
-                reference = Reference.parse(text) if text else None
-            except errors.Error:
-                continue  # a reference of another kind: the annotation is free text
-            if reference is not None and reference.tag is not None and reference.digest is None:
-                return reference
-    return None
+    full, short = annotations.get(IMAGE_NAME, ""), annotations.get(REF_NAME, "")
+    name, other = _tagged(full), _tagged(short) if "/" in short or ":" in short else None
+    if name is None or other is not None:
+        # Both full: one tool writes the same twice; another, which knows only the second, has given a name of its own.
+        return other or name
+    # umoci copies the first when it tags, and writes the tag into the second.
+    return name._replace(tag=short) if is_tag(short) else name
+
+
+def _tagged(text: str) -> Reference | None:
+    try:
+        reference = Reference.parse(text) if text else None
+    except errors.Error:
+        return None  # a reference of another kind: the annotation is free text
+    if reference is None or reference.tag is None or reference.digest is not None:
+        return None
+    return reference
 
 
 def _is_attestation(entry: Descriptor) -> bool:

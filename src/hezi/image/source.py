@@ -100,6 +100,16 @@ class Source:
         for _ in self.views(size):
             pass
 
+    def pass_over(self, size: int) -> bool:
+        """Pass over at most ``size`` bytes, fewer when the stream ends; say whether all of them were there."""
+        while size:
+            have = min(self._end - self._pos, size)
+            if not have and not self._refill():
+                return False
+            self._pos += have
+            size -= have
+        return True
+
     def drain(self) -> None:
         """Read to the end of the stream: what follows the archive counts for the digest all the same."""
         self._pos = self._end

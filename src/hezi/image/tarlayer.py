@@ -178,8 +178,10 @@ class TarReader:
     def _next_block(self) -> bytes | None:
         """The next header; None at the end: two zero blocks, or no more bytes."""
         if self._left or self._pad:
-            self._source.skip(self._left + self._pad)
-            self._left = self._pad = 0
+            self._source.skip(self._left)
+            pad, self._left, self._pad = self._pad, 0, 0
+            if not self._source.pass_over(pad):
+                return None  # the last entry without its padding: so umoci inserts, and Go's reader takes it
         block = self._source.block()
         if block == _ZEROS:
             block = self._source.block()

@@ -67,25 +67,6 @@ def collect(store: ImageStore, age_s: float = DAY_S) -> Collected:
     return Collected(temporary, len(detached), len(gone), partial, freed + partial_bytes)
 
 
-def collect_abandoned(store: ImageStore) -> None:
-    """Remove what killed imports and commits have left, as soon as somebody begins something new.
-
-    :raises hezi.errors.Error: something cannot be removed.
-    """
-    with store.database.read() as connection:
-        if not lease.any_abandoned(connection):
-            return
-    detached = []
-    with paths.store_lock(store.root, shared=False):
-        with store.database.removal() as connection:
-            left = lease.end_dead(connection)
-        detached = [store.driver.detach(Digest(value)) for value in left.layers]
-        for value in left.blobs:
-            store.content.delete(Digest(value))
-    for name in detached:
-        store.driver.purge(name)
-
-
 def _partial_downloads(root: str, before: float) -> tuple[int, int]:
     directory = paths.open_directory(root, "ingest")
     count = freed = 0

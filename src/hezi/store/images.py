@@ -82,11 +82,11 @@ class ImageStore:
 
         What killed processes left half-done is removed first: it may be the space that is missing.
         """
-        from hezi.store import gc
+        from hezi.store import abandoned
         from hezi.store.lease import Lease
 
         self.driver.sweep()
-        gc.collect_abandoned(self)
+        abandoned.collect(self)
         return Lease(self.root, self.database, purpose)
 
     def get(self, reference: Reference) -> Image | None:

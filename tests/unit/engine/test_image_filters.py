@@ -6,8 +6,8 @@ import pytest
 
 from hezi import errors
 from hezi.engine.images import filters
+from hezi.engine.images.familiar import familiar
 from hezi.engine.images.filters import Choice
-from hezi.engine.images.table import familiar
 from hezi.spec.reference import Reference
 
 

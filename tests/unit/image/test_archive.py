@@ -243,6 +243,25 @@ class TestLayout:
         )
         assert names(saved.read(opened(made.members()), HERE)) == [["team/app:3"]]
 
+    def test_a_tag_that_was_given_later_counts(self, opened):
+        # umoci copies containerd's annotation when it tags, and knows only the other.
+        made = Oci()
+        for short, layer_data in (("1", ONE), ("conf", TWO), ("example.org/team/app:2", layer("three"))):
+            annotations = {
+                "io.containerd.image.name": "docker.io/library/box:1",
+                "org.opencontainers.image.ref.name": short,
+            }
+            made.entries.append({**made.manifest([layer_data]), "annotations": annotations})
+        found = saved.read(opened(made.members()), HERE)
+        assert names(found) == [["box:1"], ["box:conf"], ["example.org/team/app:2"]]
+
+    def test_two_images_of_one_name_and_platform_are_refused(self, opened):
+        made = Oci()
+        for data in (ONE, TWO):
+            made.name(made.manifest([data]), "docker.io/library/app:1")
+        with pytest.raises(errors.Error, match="several images called 'app:1' for the same platform"):
+            saved.read(opened(made.members()), HERE)
+
     def test_of_several_platforms_this_one_is_taken_and_all_are_kept(self, opened):
         made = Oci()
         amd, arm = made.manifest([ONE]), made.manifest([TWO], architecture="arm64")

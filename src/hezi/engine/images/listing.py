@@ -8,7 +8,7 @@ from __future__ import annotations
 from hezi.db import images as tables
 from hezi.db import platforms
 from hezi.engine.images import filters as rules
-from hezi.engine.images.table import familiar
+from hezi.engine.images.familiar import familiar
 from hezi.engine.results import ImageSummary
 
 TYPE_CHECKING = False

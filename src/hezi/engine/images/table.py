@@ -8,16 +8,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hezi.engine.paths import Paths
 
-_HUB, _OFFICIAL = "docker.io/", "docker.io/library/"
-
-
-def familiar(name: str) -> str:
-    """Return a repository's full name as people write it (:attr:`hezi.spec.reference.Reference.familiar_name`)."""
-    if name.startswith(_OFFICIAL):
-        rest = name[len(_OFFICIAL) :]
-        return rest if "/" not in rest else f"library/{rest}"
-    return name.removeprefix(_HUB)
-
 
 def table(paths: Paths) -> list[tuple[str, str, str, int, int]]:
     """See :meth:`hezi.engine.engine.Images.table`."""

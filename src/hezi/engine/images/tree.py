@@ -8,8 +8,8 @@ from hezi.db import images as tables
 from hezi.db import layers as layer_rows
 from hezi.engine.images import filters as rules
 from hezi.engine.images import listing
+from hezi.engine.images.familiar import familiar
 from hezi.engine.images.opening import opened
-from hezi.engine.images.table import familiar
 from hezi.store import find
 from hezi.store.platforms import of as stands_for
 

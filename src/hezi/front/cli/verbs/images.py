@@ -87,7 +87,7 @@ def _print_all(session: Session, parsed: Parsed) -> int:
             print("\n".join([row[0][start:end] for row in rows]))
         return 0
     from hezi._util.clock import now_ns
-    from hezi.engine.images.table import familiar
+    from hezi.engine.images.familiar import familiar
     from hezi.front.cli import columns
 
     # What is the same in many lines is made once, with the blanks that follow it.
