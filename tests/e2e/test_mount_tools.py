@@ -199,6 +199,31 @@ def test_a_refusal_names_what_is_in_the_way(space: Space):
     assert (
         space.hezi_mount("make", "--move", "/mnt/a/x", "/mnt/c").stderr.splitlines()[-1].endswith("is no mount point")
     )
+    space.run("mount", "--make-private", "/mnt")
+    done = space.hezi_mount("make", "--move", "/mnt/a", "/mnt/a/x")
+    assert (done.code, done.stderr.splitlines()[-1]) == (32, "  hint: a mount cannot be moved below itself")
+    done = space.hezi_mount("make", "--move", "/mnt/p", "/mnt/a/x")
+    assert done.code == 32
+    assert "/mnt/p is unbindable and /mnt/a is shared" in done.stderr
+    done = space.hezi_mount("make", "--bind", "/etc/passwd", "/mnt/c")
+    assert "/etc/passwd is a file and /mnt/c is a directory" in done.stderr
+    done = space.hezi_mount("make", "--bind", "/mnt/gone", "/mnt/c")
+    assert done.stderr.splitlines()[-1] == "  hint: there is no '/mnt/gone'"
+    done = space.hezi_mount("make", "--make-shared", "/mnt/a", "/mnt/c")
+    assert (done.code, "a SOURCE goes with --bind, --rbind or --move" in done.stderr) == (32, True)
+
+
+@pytest.mark.needs("root", "unshare")
+def test_a_namespace_does_not_keep_itself(space: Space):
+    """A mount namespace that is bound below one of its own mounts would never end."""
+    space.run("touch", "/mnt/kept")
+    done = space.hezi.run("ns", "keep", str(space.pid), "mnt=/mnt/kept", prefix=space.prefix)
+    assert done.code == 1
+    assert "by a process whose own mount namespace is older" in done.stderr
+    space.run("mount", "--make-shared", "/mnt")
+    done = space.hezi.run("ns", "run", "--mount=/mnt/kept", "true", prefix=space.prefix)
+    assert done.code == 1
+    assert "mount" in done.stderr
 
 
 @pytest.mark.needs("root", "unshare", "kernel:6.5")

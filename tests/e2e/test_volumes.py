@@ -219,11 +219,16 @@ def test_how_far_read_only_reaches(hezi: Hezi, busybox_image: str, nested: Path)
 
 
 def test_propagation_is_what_was_asked_for(hezi: Hezi, busybox_image: str, nested: Path) -> None:
-    expected = {"shared": "shared", "rshared": "shared", "slave": "master", "rslave": "master", "private": "-", "": "-"}
-    mounts = [f"-v={nested}:/m{number}{word and ':' + word}" for number, word in enumerate(expected)]
+    states = {"shared": "shared", "rshared": "shared", "slave": "master", "rslave": "master", "private": "-"}
+    states |= {"rprivate": "-", "unbindable": "unbindable", "runbindable": "unbindable", "": "-"}
+    mounts = [f"-v={nested}:/m{number}{word and ':' + word}" for number, word in enumerate(states)]
+    words = [f"type=bind,src={nested},dst=/m{{}}{word and ',bind-propagation=' + word}" for word in states]
+    # Letters come after digits: the script sees them in this order.
+    mounts += [f"--mount={text.format(letter)}" for letter, text in zip("abcdefghi", words, strict=True)]
+    expected = [*states.values(), *states.values()]
     script = "for m in /m?; do grep \" $m \" /proc/self/mountinfo | cut -d' ' -f7 | cut -d: -f1; done"
     done = run(hezi, busybox_image, script, *mounts)
-    assert done.stdout.split() == list(expected.values()), done.stderr
+    assert done.stdout.split() == expected, done.stderr
 
 
 @pytest.mark.parametrize(("word", "arrives"), [("rslave", True), ("rprivate", False)])

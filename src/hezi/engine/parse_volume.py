@@ -10,7 +10,8 @@ from hezi._util.record import NamedTuple
 from hezi.engine import parse_idmap
 from hezi.volume.names import check_name
 
-PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
+# The last two are not docker's.
+PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable")
 
 # What --tmpfs takes (moby pkg/mount): "bind", "remount" and the propagation words of its list would turn the mount into
 # something else than a tmpfs of its own and are left out.

@@ -174,18 +174,24 @@ def _write(name: str, data: bytes) -> None:
     try:
         os.write(file, data)
     except OSError as error:
-        raise abi.error(error.errno or 0, "write", name, _why(name, error.errno)) from None
+        raise abi.error(error.errno or 0, "write", name, why_not_written(name, error.errno)) from None
     finally:
         os.close(file)
 
 
-def _why(name: str, number: int | None) -> str:
+def why_not_written(name: str, number: int | None) -> str:
+    """Say why a file of /proc/PID with ids was not written; "" when nothing is known."""
     if number != errno.EPERM:
         return ""
+    from hezi.linux import nsfaults
+
+    taken = nsfaults.rights_taken()
+    also = f"; or {taken}" if taken else ""
     if name.endswith("gid_map"):
-        return "written already, or more than the own group is mapped, or setgroups is still allowed"
+        return f"written already, or more than the own group is mapped, or setgroups is still allowed{also}"
     if name.endswith("uid_map"):
-        return "written already, or more than the own user is mapped: newuidmap and a line in /etc/subuid allow more"
+        known = "written already, or more than the own user is mapped: newuidmap and a line in /etc/subuid allow more"
+        return known + also
     return "the group map is written already, or setgroups was denied before"
 
 

@@ -8,9 +8,10 @@ import os
 from hezi.linux import abi, nscalls
 
 # Switches by which distributions forbid user namespaces to ordinary users, and the value that forbids.
+_APPARMOR = ("kernel/apparmor_restrict_unprivileged_userns", "1")
 _SWITCHES = (
     ("kernel/unprivileged_userns_clone", "0"),
-    ("kernel/apparmor_restrict_unprivileged_userns", "1"),
+    _APPARMOR,
     ("user/max_user_namespaces", "0"),
 )
 
@@ -56,6 +57,14 @@ def _why_forbidden(kinds: tuple[str, ...]) -> str:
         if _sysctl(name) == forbids:
             return f"this machine forbids user namespaces: sysctl {name.replace('/', '.')}={forbids}"
     return "user namespaces are forbidden here: by a chroot, a seccomp filter or a security module"
+
+
+def rights_taken() -> str:
+    """Say what takes an ordinary user's rights in a user namespace that was made all the same; "" for nothing."""
+    name, forbids = _APPARMOR
+    if _sysctl(name) != forbids:
+        return ""
+    return f"AppArmor takes the rights in user namespaces: sysctl {name.replace('/', '.')}={forbids}"
 
 
 def why_not_joined(number: int, target: str, kinds: tuple[str, ...]) -> str:

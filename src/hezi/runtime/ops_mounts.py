@@ -206,7 +206,13 @@ def _verify_propagation(attached: int, wanted: str, destination: bytes) -> None:
 
     entry = mountinfo.entry_of(attached)
     kind = wanted.removeprefix("r")
-    kept = {"shared": entry.peer_group, "slave": entry.master, "private": not entry.peer_group and not entry.master}
+    alone = not entry.peer_group and not entry.master
+    kept = {
+        "shared": entry.peer_group,
+        "slave": entry.master,
+        "private": alone,
+        "unbindable": alone and entry.unbindable,
+    }
     if not kept.get(kind, True):
         raise OSError(errno.EINVAL, f"mount propagation: it is {entry.propagation}, not {wanted}", destination)
 
