@@ -156,9 +156,9 @@ CASES = [
     "@unshare --map-users=100000,0,10 cat /proc/self/uid_map",
     "@unshare -r --map-users=100000,0,10 --map-groups=100000,0,10 cat /proc/self/uid_map /proc/self/gid_map",
     "@unshare --map-user=3 --map-users=100000,0,10 cat /proc/self/uid_map",
-    "@unshare --map-users=100000,10,5 --map-users=100100,20,5 true",
-    "@unshare --map-users=1,0,10 true",
-    "@unshare --map-users=100000,0,99999 true",
+    "~@unshare --map-users=100000,10,5 --map-users=100100,20,5 true",
+    "~@unshare --map-users=1,0,10 true",
+    "~@unshare --map-users=100000,0,99999 true",
     "@unshare -r --map-auto -f sh -c 'cat /proc/self/gid_map; exit 3'",
     "@unshare -c --map-auto id -u",
 ]
