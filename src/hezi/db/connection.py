@@ -21,6 +21,8 @@
     containers             |  container_layers            what a container stands on, even when its image is gone
       id PK, name UNIQUE   (container_id, chain_id) PK
       image_id, state, pid, start_time, boot_id, times, exit_code, config
+      |
+    id_ranges  container_id PK, size, uid_first, uid_count, gid_first, gid_count      --userns=auto
 
     networks                       sandboxes              a container's network while somebody holds it
       id PK, name UNIQUE             container_id PK        name, (pid, start_time, boot_id) of the holder

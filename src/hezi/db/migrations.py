@@ -169,4 +169,15 @@ _LISTED = (
     "CREATE INDEX names_by_image ON names(image_id, reference, name, tag)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _OWN_MANIFESTS, _NETWORKS, _PLATFORMS, _LISTED)
+_ID_RANGES = (
+    """CREATE TABLE id_ranges (
+        container_id TEXT PRIMARY KEY REFERENCES containers(id) ON DELETE CASCADE,
+        size INTEGER NOT NULL,
+        uid_first INTEGER NOT NULL,
+        uid_count INTEGER NOT NULL,
+        gid_first INTEGER NOT NULL,
+        gid_count INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _OWN_MANIFESTS, _NETWORKS, _PLATFORMS, _LISTED, _ID_RANGES)

@@ -67,6 +67,13 @@ SYSCTLS = (
     ("net.ipv4.ping_group_range", "0 2147483647"),
 )
 
+# Of --userns=auto: whose lines in /etc/subuid and /etc/subgid are given to containers, and how many ids one gets.
+# Podman's choices, so that a machine that was set up for it serves hezi too.
+ID_OWNER = "containers"
+ID_COUNT = 1024
+ID_COUNT_MOST = 65536
+ID_EXAMPLE = "2147483648:1073741824"
+
 # Podman's and systemd's; Docker has none, and a fork bomb inside takes the machine with it.
 PIDS_LIMIT = 2048
 

@@ -29,7 +29,6 @@ class Modes(NamedTuple):
 _ALLOWED = {
     "pid": ("PID", ("host",), "private"),
     "uts": ("UTS", ("host",), "private"),
-    "userns": ("USER", ("host",), "host"),
     "cgroupns": ("CGROUP", ("host", "private"), "private"),
 }
 
@@ -47,6 +46,10 @@ def choose(request: RunRequest) -> Modes:
         uts=chosen["uts"],
         cgroupns=chosen["cgroupns"],
     )
+    if request.userns not in {None, "", "host"}:
+        from hezi.engine import userns
+
+        userns.check(request)
     if modes.uts == "host":
         for option in ("hostname", "domainname"):
             if getattr(request, option):

@@ -145,10 +145,13 @@ def exposed(request: RunRequest, image_ports: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{port}/{protocol}" for port, protocol in sorted(pairs))
 
 
-def attach(paths: Paths, database: Database, guest: Guest, tell: Callable[[str], None]) -> Joined:
+def attach(
+    paths: Paths, database: Database, guest: Guest, tell: Callable[[str], None], *, namespace: int = -1
+) -> Joined:
     """Make the network of a container that is about to start; this process holds it.
 
     :param tell: called with warnings.
+    :param namespace: see :func:`hezi.network.sandbox.attach`.
     :raises errors.Error: no such network, an address or port in use, no nft ...; nothing is left then.
     """
     request = guest.request
@@ -170,7 +173,7 @@ def attach(paths: Paths, database: Database, guest: Guest, tell: Callable[[str],
     wishes = [wish(one, guest) for one in networks(request)]
     # Of the host's servers some may be at its loopback, which a container does not reach: then ours asks them.
     local = not request.dns and not files.reachable_servers()
-    attached = sandbox.attach(database, place_of(paths), row, wishes, publish, resolve=local)
+    attached = sandbox.attach(database, place_of(paths), row, wishes, publish, resolve=local, namespace=namespace)
     for network, _ in attached.endpoints:
         events.tell_endpoint(paths, "connect", (network.id, network.name, network.driver), guest.id)
     try:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hezi.engine.request import RunRequest
     from hezi.engine.runspec import Blueprint, Draft
     from hezi.linux.cgroup.layout import Layout
+    from hezi.runtime.owners import Owners
     from hezi.spec.image import ImageConfig
 
 
@@ -45,12 +46,19 @@ def open_case(request: RunRequest, config: ImageConfig, container_id: str, new_n
 
 
 def blueprint(
-    case: Case, root_fd: int, paths: Paths, console_size: tuple[int, int] | None, *, network: str | None = None
+    case: Case,
+    root_fd: int,
+    paths: Paths,
+    console_size: tuple[int, int] | None,
+    *,
+    network: str | None = None,
+    owners: Owners | None = None,
 ) -> Blueprint:
     """Return the blueprint, with the user looked up in the image's own files.
 
     :param root_fd: the image's root directory.
     :param network: path of the network namespace to join.
+    :param owners: ids of the container's own user namespace.
     :raises errors.Error: there is no such user, a device is missing, ...
     """
     account = accounts.resolve(
@@ -74,6 +82,10 @@ def blueprint(
     if network is not None:
         spaces = (*made.spec.linux.namespaces, rt.Namespace("network", network))
         made = made._replace(spec=made.spec._replace(linux=made.spec.linux._replace(namespaces=spaces)))
+    if owners is not None:
+        from hezi.engine import userns
+
+        made = made._replace(spec=userns.apply(made.spec, owners))
     if console_size is None or not case.request.tty:
         return made
     size = rt.ConsoleSize(*console_size)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from hezi.engine.request import RunRequest
     from hezi.runtime.attach import MonitorClient
     from hezi.runtime.monitor_start import Monitored
+    from hezi.runtime.owners import Owners
     from hezi.runtime.spawn import Stage1
     from hezi.store.images import ImageStore
 
@@ -223,6 +224,18 @@ def _open_store(paths: Paths, stack: ExitStack) -> ImageStore:
     return stack.enter_context(ImageStore(paths.root))
 
 
+def _planned(store: ImageStore, case: prepare.Case, root_fd: int) -> Owners | None:
+    """Return the ids that a container would get."""
+    if case.request.userns in {None, "", "host"}:
+        return None
+    from hezi.engine import space, userns
+
+    mode = userns.check(case.request)
+    if mode is None:
+        return None
+    return userns.owners(store.database, case.id, mode, space.wanted(case, root_fd), remember=False)
+
+
 def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[str]:
     """See :meth:`hezi.engine.engine.Engine.plan`."""
     from hezi.engine import plan_limits, runspec
@@ -239,7 +252,7 @@ def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[
         root_fd = store.driver.mount(Rootfs(store.chain_ids(image.id), readonly=True))
         stack.callback(os.close, root_fd)
         network = networking.planned_path(paths, store.database, case.id, case.request)
-        made = prepare.blueprint(case, root_fd, paths, None, network=network)
+        made = prepare.blueprint(case, root_fd, paths, None, network=network, owners=_planned(store, case, root_fd))
         limits = plan_limits.rows(
             made.spec.linux.resources, runspec.cgroup_path(request.cgroup_parent, case.id), request
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hezi import errors
 from hezi._util.record import NamedTuple
-from hezi.engine import defaults, parse_mount, parse_volume
+from hezi.engine import defaults, parse_idmap, parse_mount, parse_volume
 from hezi.engine.modes import container_of
 from hezi.runtime.plan_mounts import Extra
 from hezi.spec import runtime as rt
@@ -172,8 +172,9 @@ def build(
         if ask.type == "tmpfs":
             mounts.append(_tmpfs(ask))
             continue
-        if ask.subpath or ask.idmap:
-            extras[ask.destination] = Extra(ask.subpath, ask.idmap)
+        idmap = _idmap(ask, request)
+        if ask.subpath or idmap:
+            extras[ask.destination] = Extra(ask.subpath, idmap)
         if ask.type == "image":
             lower = ":".join(place.layers(ask.source))
             mounts.append(rt.Mount(ask.destination, "overlay", "overlay", (f"lowerdir={lower}", "ro")))
@@ -191,6 +192,20 @@ def build(
         origins,
         extras,
     )
+
+
+def _idmap(ask: MountAsk, request: RunRequest) -> str:
+    """Return the maps that a mount asks for.
+
+    :raises errors.Error: those of a user namespace that the container does not have.
+    """
+    if ask.idmap != parse_idmap.OWN:
+        return ask.idmap
+    if request.userns in {None, "", "host"}:
+        message = f"idmap without a mapping for {ask.destination} needs a container with a user namespace of its own"
+        hint = "run it with --userns=auto, or give the mapping: idmap=uids=0-1000-1;gids=0-1000-1"
+        raise errors.Error(errors.INVALID, message, hint=hint)
+    return ""
 
 
 def _use_volume(ask: MountAsk, place: Place, volumes: list[VolumeUse]) -> str:

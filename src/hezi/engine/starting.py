@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hezi.engine.record import Record
     from hezi.engine.request import RunRequest
     from hezi.engine.runspec import Blueprint
+    from hezi.engine.space import Space
     from hezi.linux.cgroup.layout import Layout
     from hezi.linux.cgroup.manager import ContainerCgroup
     from hezi.runtime.monitor_start import HealthConfig, LogConfig, Monitored, MonitorRequest, Remount, RestartPolicy
@@ -74,32 +75,51 @@ def start(one: Launch, stage: Stage1) -> Monitored:
     layout = prepare.layout_of_host()
     with ExitStack() as stack:
         cgroup = _make_cgroup(one.case, layout, stack)
-        root_fd = _mount(one, stack)
-        joined = _network(one, stack)
-        made = prepare.blueprint(one.case, root_fd, one.paths, one.console_size, network=joined.path)
+        inside = _space(one, stack)
+        root_fd = _mount(one, stack, inside)
+        joined = _network(one, stack, inside)
+        known = None if inside is None else inside.owners
+        made = prepare.blueprint(one.case, root_fd, one.paths, one.console_size, network=joined.path, owners=known)
         _apply_limits(cgroup, made, one.callbacks)
-        sources.prepare(one.paths, one.container, made, root_fd, joined.files)
+        # What volumes are filled with has the owners that are on the disk.
+        sources.prepare(one.paths, one.container, made, root_fd if inside is None else inside.view, joined.files)
         plan = prepare.plan(made, one.case, one.paths, layout, cgroup.paths)
         if one.prepared is not None:
             one.prepared()
-        monitored = monitor_start.start(stage, _request(one, made, plan, root_fd, cgroup))
+        monitored = monitor_start.start(stage, _request(one, made, plan, root_fd, cgroup, inside))
         # From here on the group is the monitor's; only our descriptors of it are ours.
         stack.pop_all()
         cgroup.close()
-        os.close(root_fd)
+        for fd in (root_fd, *(() if inside is None else inside[1:])):
+            if fd >= 0:
+                os.close(fd)
     for warning in monitored.warnings:
         one.callbacks.tell(f"warning: {warning}")
     _write_down(one, monitored)
     return monitored
 
 
-def _network(one: Launch, stack: ExitStack) -> guests.Joined:
+def _space(one: Launch, stack: ExitStack) -> Space | None:
+    """Make the container's user namespace, when it asks for one."""
+    if one.case.request.userns in {None, "", "host"}:
+        return None
+    from hezi.engine import space
+
+    view = one.store.driver.view(one.layers, f"{one.container.directory}/upper")
+    if view is None:
+        raise AssertionError
+    stack.callback(os.close, view)
+    return space.make(one.store.database, one.case, view, stack)
+
+
+def _network(one: Launch, stack: ExitStack, inside: Space | None) -> guests.Joined:
     """Make or find the container's network; undone when the start fails."""
     case, database = one.case, one.store.database
     guest = guests.Guest(
         one.container.id, one.container.name, case.draft.hostname, case.request, tuple(case.config.config.exposed_ports)
     )
-    joined = networking.attach(one.paths, database, guest, one.callbacks.tell)
+    namespace = -1 if inside is None else inside.network
+    joined = networking.attach(one.paths, database, guest, one.callbacks.tell, namespace=namespace)
     stack.callback(networking.detach, one.paths, database, one.container.id)
     return joined
 
@@ -144,7 +164,7 @@ def _delete_cgroup(cgroup: ContainerCgroup) -> None:
             raise errors.from_os_error(doing, error) from error
 
 
-def _mount(one: Launch, stack: ExitStack) -> int:
+def _mount(one: Launch, stack: ExitStack, inside: Space | None) -> int:
     """Mount the layers with the container's directory on top; nothing is attached anywhere."""
     from hezi.store.snapshot.base import Rootfs
 
@@ -156,7 +176,8 @@ def _mount(one: Launch, stack: ExitStack) -> int:
         os.unlink(f"{incompatible}/volatile/dirty")
         os.rmdir(f"{incompatible}/volatile")
         os.rmdir(incompatible)
-    rootfs = Rootfs(tuple(one.layers), f"{directory}/upper", work, volatile=one.container.details.remove)
+    mapped = None if inside is None else inside.mapped
+    rootfs = Rootfs(tuple(one.layers), f"{directory}/upper", work, volatile=one.container.details.remove, mapped=mapped)
     root_fd = one.store.driver.mount(rootfs)
     stack.callback(os.close, root_fd)
     return root_fd
@@ -172,7 +193,9 @@ def _apply_limits(cgroup: ContainerCgroup, made: Blueprint, callbacks: Callbacks
         callbacks.tell(f"warning: {warning}")
 
 
-def _request(one: Launch, made: Blueprint, plan: Plan, root_fd: int, cgroup: ContainerCgroup) -> MonitorRequest:
+def _request(
+    one: Launch, made: Blueprint, plan: Plan, root_fd: int, cgroup: ContainerCgroup, inside: Space | None
+) -> MonitorRequest:
     from hezi.runtime import monitor_start
 
     request = one.case.request
@@ -194,7 +217,8 @@ def _request(one: Launch, made: Blueprint, plan: Plan, root_fd: int, cgroup: Con
         log=_log(one, made),
         restart=policy,
         # Without a policy too: it may get one while it runs.
-        remount=None if container.details.remove else _remount(one),
+        remount=None if container.details.remove else _remount(one, inside),
+        space=-1 if inside is None else inside.fd,
         health=_health(one, made),
         stop_signal=container.details.stop_signal,
         stop_timeout=_stop_timeout(request),
@@ -220,11 +244,13 @@ def restart_policy(request: RunRequest) -> RestartPolicy:
     return parse_restart.parse_restart(request.restart)
 
 
-def _remount(one: Launch) -> Remount:
+def _remount(one: Launch, inside: Space | None) -> Remount:
     from hezi.runtime import monitor_start
 
     directory = one.container.directory
-    return monitor_start.Remount(one.store.driver.lower(one.layers), f"{directory}/upper", f"{directory}/work")
+    owner = None if inside is None or inside.mapped is None else inside.owners.root
+    lower = one.store.driver.lower(one.layers)
+    return monitor_start.Remount(lower, f"{directory}/upper", f"{directory}/work", owner=owner)
 
 
 def _log(one: Launch, made: Blueprint) -> LogConfig:
@@ -259,7 +285,7 @@ def _health(one: Launch, made: Blueprint) -> HealthConfig | None:
         return None
     from hezi.engine import parse_health
     from hezi.runtime import exec as joining
-    from hezi.runtime import monitor_start
+    from hezi.runtime import monitor_start, owners
     from hezi.runtime import plan as plans
 
     check = parse_health.merge(request, config)
@@ -268,7 +294,8 @@ def _health(one: Launch, made: Blueprint) -> HealthConfig | None:
         return None
     process = made.spec.process._replace(args=args, terminal=False, console_size=None)
     program, flags = syscall_filter.load(made.seccomp, process.capabilities.bounding, one.paths)
-    plan = joining.plan(process, plans.Options(seccomp=program, seccomp_flags=flags))
+    known = owners.of(made.spec)
+    plan = joining.plan(process, plans.Options(seccomp=program, seccomp_flags=flags, owners=known))
     return monitor_start.HealthConfig(
         plan, check.interval, check.timeout, check.retries, check.start_period, check.start_interval
     )

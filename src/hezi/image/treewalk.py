@@ -63,12 +63,21 @@ class TreeSource:
     :param top: the file or directory, O_PATH or open; not closed.
     :param name: what it is called; what is below has this in front. Empty: the top itself is left out.
     :param skip: asked with each name; True leaves out the file, and what is below it.
+    :param shown_as: gives (uid, gid) of a file where those that it has here are not what is meant.
     """
 
-    def __init__(self, top: int, name: bytes, *, skip: Callable[[bytes], bool] | None = None) -> None:
+    def __init__(
+        self,
+        top: int,
+        name: bytes,
+        *,
+        skip: Callable[[bytes], bool] | None = None,
+        shown_as: Callable[[int, int], tuple[int, int]] | None = None,
+    ) -> None:
         self._top = top
         self._name = name
         self._skip = skip
+        self._shown_as = shown_as
         self._file = -1
         self._entry: Entry | None = None
         self._links: dict[tuple[int, int], bytes] = {}
@@ -152,6 +161,8 @@ class TreeSource:
         if kind is None:
             return None
         entry = _entry(shown, kind, info)
+        if self._shown_as is not None:
+            entry.uid, entry.gid = self._shown_as(entry.uid, entry.gid)
         if kind == tarlayer.SYMLINK:
             entry.linkname = os.readlink(b"", dir_fd=probe)
         elif kind == tarlayer.DIRECTORY:

@@ -354,6 +354,8 @@ listmount = _syscall("listmount", 458, _ptr, _ptr, _size, _uint)
 # processes and namespaces
 unshare = _syscall("unshare", (272, 97), _ulong)
 setns = _syscall("setns", (308, 268), _int, _int, names=(0,))
+setfsuid = _syscall("setfsuid", (122, 151), _uint)
+setfsgid = _syscall("setfsgid", (123, 152), _uint)
 sethostname = _syscall("sethostname", (170, 161), _Path, _size, names=(0,))
 setdomainname = _syscall("setdomainname", (171, 162), _Path, _size, names=(0,))
 pidfd_open = _syscall("pidfd_open", 434, _int, _uint)

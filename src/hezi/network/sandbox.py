@@ -68,11 +68,13 @@ def attach(
     publish: Sequence[Publish] = (),
     *,
     resolve: bool = False,
+    namespace: int = -1,
 ) -> Attached:
     """Make the network of a container.
 
     :param sandbox: of the container, and the process that holds it.
     :param resolve: have questions for names answered inside, even where containers have none.
+    :param namespace: descriptor of a network namespace to use, of a user namespace's own; -1 makes one.
     :raises errors.Error: no such network, an address or a port in use, no nft ...; nothing is left then.
     """
     sweep(database, place)
@@ -80,7 +82,7 @@ def attach(
     lock.acquire()
     done = False
     try:
-        attached = _attach(database, place, sandbox, wishes, publish)
+        attached = _attach(database, place, sandbox, wishes, publish, namespace)
         if resolve or any(network.named for network, _ in attached.endpoints):
             _name(database, place, sandbox.container_id, wishes)
         done = True
@@ -100,7 +102,12 @@ def _alone(place: Place, container_id: str) -> FileLock:
 
 
 def _attach(
-    database: Database, place: Place, sandbox: rows.SandboxRow, wishes: Sequence[Wish], publish: Sequence[Publish]
+    database: Database,
+    place: Place,
+    sandbox: rows.SandboxRow,
+    wishes: Sequence[Wish],
+    publish: Sequence[Publish],
+    namespace: int,
 ) -> Attached:
     try:
         with database.write() as connection:
@@ -112,7 +119,7 @@ def _attach(
             )
             taken = ports.take(connection, sandbox.container_id, publish, _families(made)) if publish else []
         with Route() as route:
-            fd = _new_namespace(place, sandbox.container_id)
+            fd = _new_namespace(place, sandbox.container_id, namespace)
             try:
                 _build(database, place, route, fd, made)
             finally:
@@ -177,11 +184,11 @@ def _families(made: Sequence[tuple[Network, rows.EndpointRow]]) -> list[int]:
     return found
 
 
-def _new_namespace(place: Place, container_id: str) -> int:
-    """Make a network namespace and mount it where everybody finds it, ``ip netns`` by a link too."""
+def _new_namespace(place: Place, container_id: str, given: int) -> int:
+    """Make a network namespace, if none is given, and mount it where everybody finds it, ``ip netns`` by a link too."""
     path = place.namespace(container_id)
     _unmount(path)
-    fd = spaces.new()
+    fd = spaces.new() if given < 0 else os.dup(given)
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         mount.mount(f"/proc/self/fd/{fd}", path, None, mount.MS_BIND)

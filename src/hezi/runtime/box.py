@@ -27,6 +27,11 @@ _PATIENCE_MS = 1000
 _KINDS = dict.fromkeys((18, 20, 21, 22, 40), errors.INVALID)
 _ENOENT, _ENOEXEC, _EAGAIN, _EACCES, _ENODEV, _ENOTDIR, _EISDIR, _EROFS, _ELOOP = 2, 8, 11, 13, 19, 20, 21, 30, 40
 _MISMATCH = "a directory cannot be mounted on a file, nor a file on a directory"
+_NOT_MAPPED = (
+    "not every file system can, and none that is mounted with other numbers already: mount something else there, "
+    "or run the container with --userns host"
+)
+_EPERM, _EINVAL = 1, 22
 _LINKED = "the image has a symbolic link in the place of a directory that hezi mounts on"
 _HINTS = {
     ("AttachMount", _ENOTDIR): _MISMATCH,
@@ -38,6 +43,8 @@ _HINTS = {
     ("MakeDirectory", _ELOOP): "the working directory leads through a link of /proc, or in a circle",
     ("MakeDirectory", _ENOTDIR): "the working directory, or one above it, is a file",
     ("ChangeDirectory", _EACCES): "the user of the container may not enter the working directory",
+    ("MapToContainer", _EINVAL): _NOT_MAPPED,
+    ("MapToContainer", _EPERM): _NOT_MAPPED,
     ("OpenSource", _ENOENT): "what is to be mounted does not exist on the host",
     ("CloneInit", _ENODEV): "a control group of the container was removed while it runs",
     ("CloneInit", _EAGAIN): "the container, or a group above it, has as many processes as it may have",

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from hezi.runtime.plan import Options, Plan
     from hezi.spec.runtime import Process
 
-# All but user and time namespaces, which hezi's containers share with the host. What a container shares of these is
-# joined too, which changes nothing.
+# All but time namespaces, which hezi's containers share with the host, and user namespaces, which few have. What a
+# container shares of these is joined too, which changes nothing.
 _KINDS = ("cgroup", "ipc", "uts", "net", "pid", "mnt")
 _MAX_FDS = 2
 
@@ -102,24 +102,35 @@ def open_target(pid: int, start_time: int) -> Target:
 def plan(process: Process, options: Options | None = None) -> Plan:
     """Plan the execution of ``process`` (:class:`hezi.spec.runtime.Process`) in a container that runs.
 
-    :param options: for ``seccomp`` and ``seccomp_flags``.
+    :param options: for ``seccomp``, ``seccomp_flags`` and ``owners``.
     :raises hezi.errors.Error: INVALID for a process that contradicts itself.
     """
     plans.check_process(process)
     chosen = (options or plans.Options())._replace(init=False)
-    operations: list[tuple[str, ops.Operation]] = [
-        ("namespaces", ops_join.JoinContainer(_KINDS, process.oom_score_adj)),
-        ("namespaces", ops_spaces.CloneInit(())),
-        ("keyring", ops_process.NewSessionKeyring()),
-    ]
+    process, operations = _entering(process, chosen)
+    chosen = chosen._replace(owners=None)
     if process.terminal:
         size = process.console_size
         rows, columns = (0, 0) if size is None else (size.height, size.width)
         operations.append(("terminal", ops_join.OpenTerminalInside(columns, rows, process.user.uid)))
-    # The adjustment was made outside, where /proc is the host's.
-    operations += plans.process_operations(process._replace(oom_score_adj=None), chosen)
+    operations += plans.process_operations(process, chosen)
     entries = tuple(plans.Entry(operation, key, "") for key, operation in operations)
     return plans.Plan(entries, () if process.terminal else ops_process.STDIO)
+
+
+def _entering(process: Process, chosen: Options) -> tuple[Process, list[tuple[str, ops.Operation]]]:
+    """Give what leads into the container, and the process without what is done on the way."""
+    known = chosen.owners
+    kinds = _KINDS if known is None else ("user", *_KINDS)
+    made: list[tuple[str, ops.Operation]] = [
+        ("namespaces", ops_join.JoinContainer(kinds, process.oom_score_adj)),
+        ("namespaces", ops_spaces.CloneInit(())),
+    ]
+    # The adjustment is made on the way, where /proc is the host's.
+    process = process._replace(oom_score_adj=None)
+    if known is not None:
+        made = [*plans.outside_operations(process, known), *made, ("namespace:user", ops_spaces.BecomeRoot())]
+    return process, [*made, ("keyring", ops_process.NewSessionKeyring())]
 
 
 class Executed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hezi.linux import title
-from hezi.runtime import ops, ops_devices, ops_join, ops_mounts, ops_process, ops_sources, ops_spaces
+from hezi.runtime import ops, ops_devices, ops_join, ops_mounts, ops_outside, ops_process, ops_sources, ops_spaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hezi.runtime.channel import Channel
 
-_MODULES = (ops_spaces, ops_mounts, ops_sources, ops_devices, ops_process, ops_join)
+_MODULES = (ops_spaces, ops_mounts, ops_sources, ops_devices, ops_process, ops_join, ops_outside)
 _FAILED = 1
 
 

@@ -23,6 +23,7 @@ from hezi.runtime.monitor_requests import Requests
 from hezi.runtime.monitor_streams import Streams
 from hezi.runtime.ops_mounts import ROOT
 from hezi.runtime.ops_process import STDIO
+from hezi.runtime.ops_spaces import SPACE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -345,7 +346,8 @@ class Monitor:
         self.groups.started()
         self.streams = Streams(self.loop, self.log, self.clients)
         try:
-            rootfs = remount.overlay(*self.settings["remount"])
+            lower, upper, work, readonly, owner = self.settings["remount"]
+            rootfs = remount.overlay(lower, upper, work, readonly, owner, self._joins.get(SPACE, -1))
         except OSError as error:
             self._failed((-1, error.errno or 0, error.strerror or str(error), None))
             return

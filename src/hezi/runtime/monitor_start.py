@@ -49,7 +49,7 @@ import os
 from hezi import errors
 from hezi._util.record import NamedTuple
 from hezi.linux import pidfd
-from hezi.runtime import attach, box, ops_mounts, signals
+from hezi.runtime import attach, box, ops_mounts, ops_spaces, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,12 +101,16 @@ class HealthConfig(NamedTuple):
 
 
 class Remount(NamedTuple):
-    """The overlay to mount again when the container restarts: absolute paths, the topmost layer first."""
+    """The overlay to mount again when the container restarts: absolute paths, the topmost layer first.
+
+    :ivar owner: (uid, gid) outside of who is root in a container whose owners are seen through its user namespace.
+    """
 
     lower: tuple[str, ...]
     upper: str
     work: str
     readonly: bool = False
+    owner: tuple[int, int] | None = None
 
 
 class MonitorRequest(NamedTuple):
@@ -127,6 +131,7 @@ class MonitorRequest(NamedTuple):
     :ivar event_attributes: what each of them says beside its own: the image, the labels.
     :ivar event_volumes: (name, destination, propagation, writable) of each volume, for those that tell of them.
     :ivar restart_count: of the container so far.
+    :ivar space: descriptor of its user namespace, the caller's; -1 without one.
     """
 
     id: str
@@ -151,6 +156,7 @@ class MonitorRequest(NamedTuple):
     event_attributes: tuple[tuple[str, str], ...] = ()
     event_volumes: tuple[tuple[str, str, str, bool], ...] = ()
     restart_count: int = 0
+    space: int = -1
 
 
 class Monitored(NamedTuple):
@@ -179,6 +185,8 @@ def start(stage: Stage1, request: MonitorRequest) -> Monitored:
         again.
     """
     joins = {} if request.cgroup is None or request.join_late else box.join_names(request.cgroup)
+    if request.space >= 0:
+        joins[ops_spaces.SPACE] = request.space
     names = (ops_mounts.ROOT, *joins)
     try:
         os.makedirs(request.runtime_directory, 0o700, exist_ok=True)

@@ -36,7 +36,7 @@ class JoinContainer(ops.Operation):
 
     def execute(self, context: ops.Context) -> None:
         if self.oom_score_adj is not None:
-            _adjust(context, self.oom_score_adj)
+            adjust(context, self.oom_score_adj)
         target = context.fds.pop(TARGET)
         try:
             flags = 0
@@ -47,7 +47,7 @@ class JoinContainer(ops.Operation):
             os.close(target)
 
 
-def _adjust(context: ops.Context, value: int) -> None:
+def adjust(context: ops.Context, value: int) -> None:
     """Set it while /proc is the host's; the child inherits it."""
     fd = os.open(_ADJUSTMENT, os.O_WRONLY | os.O_CLOEXEC)
     try:

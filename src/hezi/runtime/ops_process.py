@@ -103,10 +103,15 @@ class ConnectStreams(ops.Operation):
             stream = context.fds[TERMINAL if self.terminal else name]
             if number == 0 and self.terminal:
                 pty.make_controlling(stream)
-            elif not self.terminal and self.uid and stat.S_ISFIFO(os.fstat(stream).st_mode):
+            elif not self.terminal and self.uid and is_pipe(stream):
                 # The program may open /dev/stdout again, by its own rights.
                 os.fchown(stream, self.uid, -1)
             os.dup2(stream, number, inheritable=True)
+
+
+def is_pipe(stream: int) -> bool:
+    """Whether a descriptor is a pipe's."""
+    return stat.S_ISFIFO(os.fstat(stream).st_mode)
 
 
 class CloseDescriptors(ops.Operation):

@@ -11,6 +11,7 @@ import os
 from hezi.linux import fd as _fd
 from hezi.linux import mount, nscalls
 from hezi.runtime import ops, remount
+from hezi.runtime.ops_spaces import SPACE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,20 +110,21 @@ class OpenElsewhere(ops.Operation):
 class OpenLayers(ops.Operation):
     """Mount the layers of an image, attached nowhere, read-only; of it all, or what is at ``below``."""
 
-    __slots__ = ("below", "lower", "name")
+    __slots__ = ("below", "lower", "name", "owner")
     where: ClassVar[str] = ops.OUTSIDE
 
-    def __init__(self, below: bytes, lower: tuple[bytes, ...], name: str) -> None:
+    def __init__(self, below: bytes, lower: tuple[bytes, ...], name: str, owner: tuple[int, int] | None) -> None:
         self.name = name
         self.lower = lower
         self.below = below
+        self.owner = owner
 
     def describe(self) -> str:
         part = f"{ops.text(self.below)} in " if self.below else ""
         return f"{part}{self.name}: overlay of {len(self.lower)}"
 
     def execute(self, context: ops.Context) -> None:
-        made = remount.layers(self.lower)
+        made = remount.layers(self.lower, context.fds.get(SPACE, -1), self.owner)
         if not self.below:
             context.fds[self.name] = made
             return
@@ -149,7 +151,9 @@ class MapOwners(ops.Operation):
         return f"{self.name}: uids {_shown(self.uids)}, gids {_shown(self.gids)}"
 
     def execute(self, context: ops.Context) -> None:
-        space = _user_namespace(self.uids, self.gids)
+        from hezi.linux import idmapped
+
+        space = idmapped.user_namespace(self.uids, self.gids)
         try:
             mount.mount_setattr(context.fds[self.name], b"", mount.AT_EMPTY_PATH, userns_fd=space)
         except OSError as error:
@@ -160,36 +164,3 @@ class MapOwners(ops.Operation):
 
 def _shown(ranges: bytes) -> str:
     return ops.text(ranges).replace(" ", "-").replace("\n", "#")
-
-
-def _user_namespace(uids: bytes, gids: bytes) -> int:
-    """Make a user namespace with these maps, by a child that waits in it until it is held by a descriptor."""
-    reading, writing = os.pipe2(os.O_CLOEXEC)
-    told, telling = os.pipe2(os.O_CLOEXEC)
-    pid = os.fork()
-    if not pid:
-        try:
-            os.close(writing)
-            nscalls.unshare(nscalls.CLONE_NEWUSER)
-            os.write(telling, b"x")
-            os.read(reading, 1)
-        finally:
-            os._exit(0)
-    try:
-        os.close(telling)
-        if not os.read(told, 1):
-            raise OSError(errno.EPERM, "idmap: no user namespace can be made")
-        for name, ranges in (("uid_map", uids), ("gid_map", gids)):
-            fd = os.open(f"/proc/{pid}/{name}", os.O_WRONLY | os.O_CLOEXEC)
-            try:
-                os.write(fd, ranges)
-            finally:
-                os.close(fd)
-        return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
-    finally:
-        for fd in (reading, writing, told):
-            os.close(fd)
-        try:
-            os.waitpid(pid, 0)
-        except ChildProcessError:
-            pid = 0  # nobody waits for the children of this process

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # directory in the v2 tree that the first process is to be born in.
 JOIN = "join cgroup "
 BORN_IN = "cgroup"
+# The container's own user namespace, where it has one.
+SPACE = "user namespace"
 
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
@@ -67,12 +69,15 @@ class CloneInit(ops.Operation):
     def execute(self, context: ops.Context) -> None:
         flags = nscalls.CLONE_PARENT
         for kind in self.kinds:
-            flags |= nscalls.KINDS[kind]
+            flags |= nscalls.KINDS[kind] if kind != "user" else 0
         joins = [context.fds.pop(name) for name in list(context.fds) if name.startswith(JOIN)]
         born_in = context.fds.pop(BORN_IN, None)
         for fd in joins:
             # This process is its only thread, and so may move itself by v1's tasks file, which waits for nothing.
             os.write(fd, b"0")
+        if "user" in self.kinds:
+            # It is there already, and owns the network. What is cloned from inside it belongs to it too.
+            nscalls.setns(context.fds.pop(SPACE), nscalls.CLONE_NEWUSER)
         pid, pidfd = nscalls.clone3(flags, cgroup_fd=born_in)
         if pid:
             context.channel.send(("init", pid), (pidfd,))
@@ -103,6 +108,22 @@ def protect(channel: Channel) -> None:
         channel.expect_silence()
     except OSError:
         os._exit(1)
+
+
+class BecomeRoot(ops.Operation):
+    """Be root of the user namespace: who came from outside is nobody in it, and owns nothing of what it makes."""
+
+    __slots__ = ()
+
+    def describe(self) -> str:
+        return "user 0, group 0 of the user namespace"
+
+    def execute(self, context: ops.Context) -> None:
+        os.setgroups(())
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+        # The change of credentials took both the protection and the death signal away.
+        protect(context.channel)
 
 
 class NewCgroupNamespace(ops.Operation):

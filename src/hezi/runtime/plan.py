@@ -12,7 +12,7 @@ import os
 from hezi import errors
 from hezi._util.record import NamedTuple
 from hezi.linux import caps, rlimits
-from hezi.runtime import ops, ops_mounts, ops_process, ops_spaces, plan_mounts
+from hezi.runtime import ops, ops_mounts, ops_outside, ops_process, ops_spaces, owners, plan_mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hezi.linux.cgroup.view import Shown
+    from hezi.runtime.owners import Owners
     from hezi.spec.runtime import Process, Spec
 
 # OCI names of namespaces -> those of /proc/PID/ns
 _KINDS = {
+    "user": "user",
     "uts": "uts",
     "ipc": "ipc",
     "pid": "pid",
@@ -48,6 +50,7 @@ class Options(NamedTuple):
     :ivar init: a first process that reaps and forwards signals (``--init``).
     :ivar extras: what the specification cannot say of a mount, by its destination.
     :ivar hierarchies: what :mod:`hezi.linux.cgroup.view` says is shown at a mount of type cgroup.
+    :ivar owners: of the container that is joined, for :func:`process_operations` alone: a spec says them itself.
     """
 
     root: str = "the root file system"
@@ -56,6 +59,7 @@ class Options(NamedTuple):
     init: bool = False
     hierarchies: tuple[Shown, ...] = ()
     extras: Mapping[str, plan_mounts.Extra] = {}
+    owners: Owners | None = None
 
 
 class Entry(NamedTuple):
@@ -115,6 +119,7 @@ def make(spec: Spec, options: Options | None = None, origins: Mapping[str, str] 
     chosen = options or Options()
     said = origins or {}
     _check(spec)
+    chosen = chosen._replace(owners=owners.of(spec))
     pairs = [*_spaces(spec), *_tree(spec, chosen), *process_operations(spec.process, chosen)]
     # What happens outside comes first, and of that the clone, after which there is only the inside, comes last.
     pairs.sort(key=lambda pair: (pair[1].where != ops.OUTSIDE, isinstance(pair[1], ops_spaces.CloneInit)))
@@ -202,10 +207,19 @@ def _spaces(spec: Spec) -> Iterator[tuple[str, ops.Operation]]:
             new.append(kind)
         else:
             yield f"namespace:{kind}", ops_spaces.JoinNamespace(kind, os.fsencode(space.path))
+    if "user" in seen and "user" not in new:
+        message = "joining a user namespace is not supported"
+        raise errors.Error(errors.UNSUPPORTED, message)
+    known = owners.of(spec)
+    if known is not None and not (known.knows_uid(0) and known.knows_gid(0)):
+        message = "a user namespace has to have a user 0 and a group 0"
+        raise _invalid(message)
     if "mnt" not in seen:
         message = "a container needs a mount namespace of its own"
         raise _invalid(message)
     yield "namespaces", ops_spaces.CloneInit(tuple(kind for kind in new if kind != "cgroup"))
+    if "user" in new:
+        yield "namespace:user", ops_spaces.BecomeRoot()
     if "cgroup" in new:
         yield "namespace:cgroup", ops_spaces.NewCgroupNamespace()
     yield "keyring", ops_process.NewSessionKeyring()
@@ -217,7 +231,7 @@ def _tree(spec: Spec, options: Options) -> Iterator[tuple[str, ops.Operation]]:
     linux = spec.linux
     yield "propagation", ops_spaces.IsolatePropagation("rslave")
     yield "root", ops_mounts.AttachRoot(options.root)
-    yield from plan_mounts.mounts(spec, options.hierarchies, options.extras)
+    yield from plan_mounts.mounts(spec, options.hierarchies, options.extras, options.owners)
     for name, value in linux.sysctl:
         yield f"sysctl:{name}", _sysctl(spec, name, value)
     yield from _names(spec)
@@ -271,7 +285,9 @@ def _sysctl(spec: Spec, name: str, value: str) -> ops.Operation:
 
 def process_operations(process: Process, options: Options) -> Iterator[tuple[str, ops.Operation]]:
     """Give what makes the process what it is to be, and at last executes the program."""
-    if process.oom_score_adj is not None:
+    if options.owners is not None:
+        yield from outside_operations(process, options.owners)
+    elif process.oom_score_adj is not None:
         yield "oom_score_adj", ops_process.SetOomScoreAdj(process.oom_score_adj)
     for limit in process.rlimits:
         yield f"rlimit:{limit.type}", ops_process.SetRlimit(limit.hard, limit.type, limit.soft)
@@ -292,6 +308,16 @@ def process_operations(process: Process, options: Options) -> Iterator[tuple[str
     if options.init:
         yield "init", ops_process.RunInit(process.terminal)
     yield "args", _exec(process)
+
+
+def outside_operations(process: Process, known: Owners) -> Iterator[tuple[str, ops.Operation]]:
+    """Give what needs the host's rights of a process in a user namespace: before it is entered."""
+    if process.oom_score_adj is not None:
+        yield "oom_score_adj", ops_outside.AdjustScore(process.oom_score_adj)
+    for limit in process.rlimits:
+        yield f"rlimit:{limit.type}", ops_outside.RaiseLimit(limit.hard, limit.type)
+    if not process.terminal:
+        yield "streams", ops_outside.OwnStreams(known.outer_gid(process.user.gid), known.outer_uid(process.user.uid))
 
 
 def _credentials(process: Process) -> Iterator[tuple[str, ops.Operation]]:

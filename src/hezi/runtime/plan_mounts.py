@@ -7,13 +7,14 @@ import os
 from hezi import errors
 from hezi._util.record import NamedTuple
 from hezi.linux import mount
-from hezi.runtime import ops, ops_devices, ops_mounts, ops_sources, targets
+from hezi.runtime import ops, ops_devices, ops_mounts, ops_outside, ops_sources, targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from hezi.linux.cgroup.view import Shown
+    from hezi.runtime.owners import Owners
     from hezi.spec.runtime import Device, Mount, Spec
 
 _SET = {
@@ -52,6 +53,7 @@ _LINKS = (
     (b"ptmx", b"pts/ptmx"),
     (b"core", b"/proc/kcore"),
 )
+_TTY = 5  # the group of terminals
 _FILE_SYSTEMS = frozenset({"tmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "bind", "overlay"})
 
 
@@ -61,11 +63,13 @@ class Extra(NamedTuple):
     :ivar below: only this path inside of the source is mounted; what leads out of the source is refused.
     :ivar space: the mount namespace in which the source is, as a path; "" for the host's.
     :ivar idmap: maps of uids and gids as the kernel takes them, joined by ``;``, ranges by commas; "" for none.
+    :ivar owners: the ids of the container's user namespace, where it has one of its own.
     """
 
     below: str = ""
     idmap: str = ""
     space: str = ""
+    owners: Owners | None = None
 
 
 class _Words(NamedTuple):
@@ -107,7 +111,10 @@ def _refuse(kind: str, message: str, hint: str | None = None) -> errors.Error:
 
 
 def mounts(
-    spec: Spec, hierarchies: tuple[Shown, ...], extras: Mapping[str, Extra] = {}
+    spec: Spec,
+    hierarchies: tuple[Shown, ...],
+    extras: Mapping[str, Extra] = {},
+    owners: Owners | None = None,
 ) -> Iterator[tuple[str, ops.Operation]]:
     """Plan the mounts of the spec in its order, with the devices and the terminal.
 
@@ -122,9 +129,14 @@ def mounts(
         terminal = terminal or (entry.type == "devpts" and entry.destination == "/dev/pts")
         key = f"mount:{entry.destination}"
         extra = extras.get(entry.destination, Extra())
+        if owners is not None:
+            extra = extra._replace(owners=owners)
         for operation in _one(entry, number, nodes, spec, hierarchies, extra):
             yield key, operation
     outside = tuple(node for node in nodes if node[0].startswith(b"/"))
+    if outside and owners is not None:
+        message = f"the device {os.fsdecode(outside[0][0])} outside of /dev, in a user namespace, is not supported"
+        raise _refuse(errors.UNSUPPORTED, message, "name a place in /dev for it")
     if outside:
         yield "devices", ops_devices.MakeNodes(outside)
     if spec.process.terminal:
@@ -153,12 +165,15 @@ def _one(
     elif entry.type == "proc":
         yield ops_mounts.AttachMount(0, 0, destination, ops_mounts.PROC, "", recursive=False)
     elif entry.type == "tmpfs" and destination == b"/dev":
-        yield from _dev(entry, words, nodes)
+        yield from _dev(entry, words, nodes, extra.owners)
     elif entry.type == "cgroup":
         yield from _cgroup(destination, words, spec, hierarchies)
     else:
         keep = ops_mounts.DEVPTS if destination == b"/dev/pts" and entry.type == "devpts" else ""
         data = (("source", os.fsencode(entry.source or entry.type)), *words.data)
+        if keep and extra.owners is not None and not extra.owners.knows_gid(_TTY):
+            # As the kernel refuses a group that has no number inside.
+            data = tuple(option for option in data if option != ("gid", b"%d" % _TTY))
         yield ops_mounts.MountFilesystem(words.attrs_set, destination, entry.type, keep, data)
 
 
@@ -208,7 +223,7 @@ def _bind(entry: Mount, destination: bytes, number: int, words: _Words, extra: E
         yield ops_sources.OpenElsewhere(name, os.fsencode(entry.source), os.fsencode(extra.space))
     else:
         yield ops_mounts.OpenSource(name, os.fsencode(entry.source), recursive=recursive)
-    yield from _owners(name, extra)
+    yield from _owners(name, extra, recursive=recursive)
     # "rw" and its kin take nothing away: what is read-only on the host stays so.
     clear = words.attrs_clear & mount.MOUNT_ATTR__ATIME
     propagation = words.propagation or "rprivate"
@@ -216,7 +231,9 @@ def _bind(entry: Mount, destination: bytes, number: int, words: _Words, extra: E
     yield ops_mounts.AttachMount(clear, words.attrs_set, destination, name, propagation, words.recursive)
 
 
-def _owners(name: str, extra: Extra) -> Iterator[ops.Operation]:
+def _owners(name: str, extra: Extra, *, recursive: bool) -> Iterator[ops.Operation]:
+    if extra.owners is not None and not extra.owners.identity and not extra.idmap:
+        yield ops_outside.MapToContainer(name, recursive)
     if extra.idmap:
         uids, _, gids = os.fsencode(extra.idmap).partition(b";")
         yield ops_sources.MapOwners(gids.replace(b",", b"\n"), name, uids.replace(b",", b"\n"))
@@ -230,18 +247,39 @@ def _layers(entry: Mount, destination: bytes, number: int, words: _Words, extra:
         message = f"the overlay on {entry.destination} has to be read-only, of lower directories alone"
         raise _refuse(errors.UNSUPPORTED, message)
     name = f"layers {number}"
-    yield ops_sources.OpenLayers(os.fsencode(extra.below), tuple(lower.split(b":")), name)
-    yield from _owners(name, extra)
+    mapped = extra.owners is not None and not extra.owners.identity
+    if extra.idmap and mapped:
+        message = f"idmap of the image on {entry.destination}: its layers are mapped by the user namespace already"
+        raise _refuse(errors.UNSUPPORTED, message)
+    owner = extra.owners.root if mapped and extra.owners is not None else None
+    yield ops_sources.OpenLayers(os.fsencode(extra.below), tuple(lower.split(b":")), name, owner)
+    yield from _owners(name, extra._replace(owners=None), recursive=False)
     yield ops_mounts.AttachMount(0, words.attrs_set, destination, name, words.propagation or "rprivate", False)
 
 
-def _dev(entry: Mount, words: _Words, nodes: list[ops_devices.Node]) -> Iterator[ops.Operation]:
+def _dev(entry: Mount, words: _Words, nodes: list[ops_devices.Node], owners: Owners | None) -> Iterator[ops.Operation]:
+    if owners is not None:
+        yield from _dev_of(entry, words, nodes, owners)
+        return
     yield ops_devices.NewDev(words.attrs_set, (("source", os.fsencode(entry.source or "tmpfs")), *words.data))
     inside = tuple((path[len(b"/dev/") :], *rest) for path, *rest in nodes if path.startswith(b"/dev/"))
     nodes[:] = [node for node in nodes if not node[0].startswith(b"/dev/")]
     if inside:
         yield ops_devices.MakeNodes(inside)  # type: ignore[arg-type]  # mypy gives up on star-unpacking fixed tuples
     yield ops_devices.MakeLinks(b"", _LINKS)
+    yield ops_mounts.AttachMount(0, 0, b"/dev", ops_devices.DEV, "", recursive=False)
+
+
+def _dev_of(entry: Mount, words: _Words, nodes: list[ops_devices.Node], owners: Owners) -> Iterator[ops.Operation]:
+    """Make it outside, for a user namespace; an owner of the host's who has no number inside becomes root."""
+    options = (("source", os.fsencode(entry.source or "tmpfs")), *words.data)
+    inside = tuple(
+        (path[len(b"/dev/") :], kind, mode, major, minor, owners.outer_uid(uid), owners.outer_gid(gid))
+        for path, kind, mode, major, minor, uid, gid in nodes
+        if path.startswith(b"/dev/")
+    )
+    nodes[:] = [node for node in nodes if not node[0].startswith(b"/dev/")]
+    yield ops_outside.MakeDev(words.attrs_set, _LINKS, inside, options, owners.root)
     yield ops_mounts.AttachMount(0, 0, b"/dev", ops_devices.DEV, "", recursive=False)
 
 

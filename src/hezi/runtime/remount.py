@@ -10,12 +10,19 @@ from hezi.linux import mount
 _FIXED = (("index", "off"), ("metacopy", "off"), ("redirect_dir", "off"))
 
 
-def overlay(lower: tuple[str, ...], upper: str, work: str, readonly: bool) -> int:
+def overlay(
+    lower: tuple[str, ...], upper: str, work: str, readonly: bool, owner: tuple[int, int] | None, space: int = -1
+) -> int:
     """Mount layers (absolute paths, the topmost first) with an upper directory; gives the detached mount.
 
+    :param owner: of a container whose owners are seen through its user namespace ``space``, who is root in it.
     :raises OSError: what overlayfs says; a layer is gone.
     """
     attributes = mount.MOUNT_ATTR_RDONLY if readonly else 0
+    if owner is not None:
+        from hezi.linux import idmapped
+
+        return idmapped.overlay(lower, (upper, work), space, owner, _FIXED, attributes)
     ends = (("upperdir", upper), ("workdir", work), *_FIXED)
     try:
         options = (("source", "overlay"), *(("lowerdir+", path) for path in lower), *ends)
@@ -26,12 +33,16 @@ def overlay(lower: tuple[str, ...], upper: str, work: str, readonly: bool) -> in
     return _by_mount2(lower, ends, os.path.dirname(upper), attributes)
 
 
-def layers(lower: tuple[bytes, ...]) -> int:
+def layers(lower: tuple[bytes, ...], space: int = -1, owner: tuple[int, int] | None = None) -> int:
     """Mount layers (absolute paths, the topmost first, two at least) read-only; gives the detached mount.
 
     :raises OSError: what overlayfs says; a layer is gone.
     """
     names = tuple(map(os.fsdecode, lower))
+    if owner is not None:
+        from hezi.linux import idmapped
+
+        return idmapped.overlay(names, None, space, owner, _FIXED, mount.MOUNT_ATTR_RDONLY)
     try:
         options = (("source", "overlay"), *(("lowerdir+", path) for path in names), *_FIXED)
         return mount.new_mount("overlay", options, mount.MOUNT_ATTR_RDONLY)

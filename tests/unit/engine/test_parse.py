@@ -144,7 +144,6 @@ def test_mount_that_is_wrong(text: str, message: str) -> None:
     "text",
     [
         "type=cluster,src=a,dst=/x",
-        "type=bind,src=/a,dst=/x,idmap",
         "type=bind,src=/a,dst=/x,idmap=uids=@0-1-1;gids=0-1-1",
     ],
 )

@@ -231,7 +231,7 @@ def test_a_malformed_process_is_refused(process):
         ((rt.Namespace("pid"),), errors.INVALID),
         ((rt.Namespace("mount"), rt.Namespace("mount")), errors.INVALID),
         ((rt.Namespace("mount", "/proc/1/ns/mnt"),), errors.UNSUPPORTED),
-        ((rt.Namespace("mount"), rt.Namespace("user")), errors.UNSUPPORTED),
+        ((rt.Namespace("mount"), rt.Namespace("user")), errors.INVALID),
         ((rt.Namespace("mount"), rt.Namespace("sound")), errors.UNSUPPORTED),
     ],
 )

@@ -28,6 +28,7 @@ from hezi.spec import runtime as rt
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from sqlite3 import Connection
     from types import TracebackType
 
     from hezi.db.connection import Database
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from hezi.engine.callers import Streams
     from hezi.engine.paths import Paths
     from hezi.engine.request import RunRequest
+    from hezi.runtime.owners import Owners
     from hezi.runtime.plan import Plan
     from hezi.spec.image import ContainerConfig
 
@@ -133,6 +135,7 @@ def start(paths: Paths, database: Database, name: str, request: ExecRequest, io:
     with database.read() as connection:
         row = find_container.find(connection, name)
         known = image_of.config(paths, connection, row)
+        own_ids = _owners(connection, row)
     state = held.state(paths, row.id, held.boot()) or {}
     if state.get("status") == "paused":
         raise errors.Error(errors.CONFLICT, f"container {name} is paused, unpause the container before exec")
@@ -141,7 +144,7 @@ def start(paths: Paths, database: Database, name: str, request: ExecRequest, io:
     if state.get("status") != "running":
         raise errors.Error(errors.CONFLICT, f"container {row.id} is not running")
     config = known.config if known is not None else None
-    plan = _plan(paths, row, request, config, (state["pid"], state["start_time"], io.console_size))
+    plan = _plan(paths, row, request, config, (state["pid"], state["start_time"], io.console_size), own_ids)
     reads = request.interactive and not request.detach
     with _beginning(row):
         executed = joining.start(held.directory(paths, row.id), plan, stdin=reads, detached=request.detach)
@@ -169,6 +172,7 @@ def _plan(
     request: ExecRequest,
     config: ContainerConfig | None,
     process: tuple[int, int, tuple[int, int] | None],
+    own_ids: Owners | None,
 ) -> Plan:
     pid, started, size = process
     details = record.decode(row.config)
@@ -190,7 +194,17 @@ def _plan(
     wanted = syscall_filter.choose(own, parse_security.parse_security_opts(own.security_opt))
     choice = "unconfined" if request.privileged else wanted
     program, flags = syscall_filter.load(choice, made.capabilities.bounding, paths)
-    return joining.plan(made, plans.Options(seccomp=program, seccomp_flags=flags))
+    return joining.plan(made, plans.Options(seccomp=program, seccomp_flags=flags, owners=own_ids))
+
+
+def _owners(connection: Connection, row: ContainerRow) -> Owners | None:
+    """Return the ids of the container's own user namespace, if it has one."""
+    own = freeze.thaw(row.image_name, dict(record.decode(row.config).request))
+    if own.userns in {None, "", "host"}:
+        return None
+    from hezi.engine import userns
+
+    return userns.of_container(connection, row.id, own)
 
 
 def _variables(own: RunRequest, request: ExecRequest, host: facts.HostFacts) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def copy_out(paths: Paths, container: str, path: str, destination: str, options:
         outside = _host_side(stack)
         owner = None if options.archive else (os.geteuid(), os.getegid())
         place, name = _place(source, path, outside, destination, owner, stack)
-        place.take(TreeSource(source.probe, name))
+        place.take(TreeSource(source.probe, name, shown_as=inside.shown_as))
         return Copied(place.transferred, posixpath.normpath(posixpath.join(os.getcwd(), destination)))
     raise AssertionError  # no context manager above swallows exceptions
 
@@ -85,7 +85,7 @@ def archive_out(paths: Paths, container: str, path: str, options: Options = PLAI
         inside = _container_side(paths, container, stack, _OUT)
         source = _source(inside, path, options, stack)
         name = b"." if sides.contents_meant(path) else os.path.basename(sides.bare(source.path)) or b"."
-        yield from tarwrite.stream(TreeSource(source.probe, name), whole_seconds=True)
+        yield from tarwrite.stream(TreeSource(source.probe, name, shown_as=inside.shown_as), whole_seconds=True)
 
 
 def copy_in(paths: Paths, source_path: str, container: str, path: str, options: Options = PLAIN) -> Copied:
@@ -144,7 +144,7 @@ def _container_side(paths: Paths, container: str, stack: ExitStack, action: str)
     row = target.find(store, container)
     root = target.container_root(paths, store, row, stack)
     container_events.tell(paths, row, action)
-    return Side(root, f"{container}:", inside=True)
+    return Side(root.fd, f"{container}:", inside=True, owners=root.owners)
 
 
 def _host_side(stack: ExitStack) -> Side:

@@ -18,6 +18,7 @@ from hezi._util import atomic
 from hezi._util.record import NamedTuple
 from hezi.image import tarlayer
 from hezi.linux import fd as linux_fd
+from hezi.linux import idmapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +71,15 @@ class Place:
 
         :raises errors.Error: a file is in a directory's way or the reverse; and what the kernel refuses.
         """
+        owners = self._side.owners
+        if owners is None:
+            self._take(source)
+            return
+        # The host's root has no number on what the container is shown: it can make nothing there.
+        with idmapped.acting(*owners.root):
+            self._take(source)
+
+    def _take(self, source: EntrySource) -> None:
         name = b""
         try:
             for entry in source:
@@ -211,6 +221,9 @@ class Place:
     def _attributes(self, fd: int, entry: Entry, *, is_link: bool = False) -> None:
         """Owner first: chown clears setuid bits and capabilities. Times last: everything else changes them."""
         uid, gid = self._owner if self._owner is not None else (entry.uid, entry.gid)
+        owners = self._side.owners
+        if owners is not None:
+            uid, gid = owners.outer_uid(uid), owners.outer_gid(gid)
         info = os.fstat(fd)
         if (info.st_uid, info.st_gid) != (uid, gid):
             linux_fd.chown_fd(fd, uid, gid)

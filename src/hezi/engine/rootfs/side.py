@@ -16,6 +16,12 @@ from hezi import errors
 from hezi._util.record import NamedTuple
 from hezi.linux import fd as linux_fd
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hezi.runtime.owners import Owners
+
 _DIRECTORY = linux_fd.O_PATH | os.O_DIRECTORY
 _PROBE = linux_fd.O_PATH | os.O_NOFOLLOW
 _MAX_LINKS = 40
@@ -27,14 +33,22 @@ class Side:
     :param root: descriptor of the root directory, not closed.
     :param label: what messages put in front of a path: ``""`` or ``"NAME:"``.
     :param inside: the tree is a container's and not to be left.
+    :param owners: the ids of the user namespace that it is in; None where the numbers are what they seem.
     """
 
-    __slots__ = ("inside", "label", "root")
+    __slots__ = ("inside", "label", "owners", "root")
 
-    def __init__(self, root: int, label: str = "", *, inside: bool) -> None:
+    def __init__(self, root: int, label: str = "", *, inside: bool, owners: Owners | None = None) -> None:
         self.root = root
         self.label = label
         self.inside = inside
+        self.owners = owners
+
+    @property
+    def shown_as(self) -> Callable[[int, int], tuple[int, int]] | None:
+        """What gives the owners inside of those outside."""
+        owners = self.owners
+        return None if owners is None else lambda uid, gid: (owners.inner_uid(uid), owners.inner_gid(gid))
 
     def open(self, path: bytes, flags: int) -> int:
         """Open an absolute path, following all links.

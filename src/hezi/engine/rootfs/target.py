@@ -27,9 +27,11 @@ from hezi.linux import pidfd, procfs
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import ExitStack
+    from sqlite3 import Connection
 
     from hezi.db.containers import ContainerRow
     from hezi.engine.paths import Paths
+    from hezi.runtime.owners import Owners
     from hezi.spec.digest import Digest
     from hezi.store.images import ImageStore
 
@@ -108,8 +110,18 @@ def running_root(paths: Paths, row: ContainerRow) -> int:
         os.close(directory)
 
 
-def container_root(paths: Paths, store: ImageStore, row: ContainerRow, stack: ExitStack) -> int:
-    """Return a descriptor of the container's root directory, for reading and writing; ``stack`` closes it.
+class Root(NamedTuple):
+    """A container's root directory.
+
+    :ivar owners: of a container that runs in a user namespace of its own: the numbers in it are the host's.
+    """
+
+    fd: int
+    owners: Owners | None = None
+
+
+def container_root(paths: Paths, store: ImageStore, row: ContainerRow, stack: ExitStack) -> Root:
+    """Return the container's root directory, for reading and writing; ``stack`` closes it.
 
     :raises errors.Error: the container runs and its root cannot be opened, or it cannot be mounted.
     """
@@ -120,7 +132,8 @@ def container_root(paths: Paths, store: ImageStore, row: ContainerRow, stack: Ex
         fd = running_root(paths, row)
         if fd >= 0:
             stack.callback(os.close, fd)
-            return fd
+            with store.database.read() as connection:
+                return Root(fd, _owners(connection, row))
         if _hold(paths, store, row, stack):
             break
         # It ends just now, or starts.
@@ -132,7 +145,18 @@ def container_root(paths: Paths, store: ImageStore, row: ContainerRow, stack: Ex
     fd = store.driver.mount(rootfs)
     stack.callback(os.close, fd)
     _mount_sources(paths, row, fd)
-    return fd
+    return Root(fd)
+
+
+def _owners(connection: Connection, row: ContainerRow) -> Owners | None:
+    """Return the ids of a container's own user namespace; None when they are the host's."""
+    from hezi.engine import freeze, userns
+
+    request = _details(row).get("request")
+    if not isinstance(request, dict) or not request.get("userns"):
+        return None
+    known = userns.of_container(connection, row.id, freeze.thaw(row.image_name, request))
+    return None if known is None or known.identity else known
 
 
 def _hold(paths: Paths, store: ImageStore, row: ContainerRow, stack: ExitStack) -> bool:

@@ -40,6 +40,7 @@ class Rootfs(NamedTuple):
     upper, work: absolute paths of directories on one file system; None for a read-only view.
     volatile: never sync; for containers whose changes are thrown away (overlayfs "volatile", Linux 5.10).
     readonly: the mount itself is read-only, even with an upper directory.
+    mapped: (descriptor, uid, gid): owners are seen through this user namespace, whose root is that user outside.
     """
 
     layers: tuple[Digest, ...]
@@ -47,6 +48,7 @@ class Rootfs(NamedTuple):
     work: str | None = None
     volatile: bool = False
     readonly: bool = False
+    mapped: tuple[int, int, int] | None = None
 
 
 class LayerWriter(Protocol):

@@ -12,6 +12,7 @@ user of the machine gets to them (CVE-2021-41091), and nobody can swap a name wh
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from contextlib import suppress
@@ -35,6 +36,8 @@ DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _EMPTY = ".empty"
 _TEMPORARY = ".tmp-"
 _REMOVED = ".rm-"
+_NOT_MAPPED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+_MAPPED_HINT = "it takes Linux 6.13 and a store on ext4, xfs, btrfs or the like; without it: --userns host"
 
 
 class OverlayWriter:
@@ -339,10 +342,15 @@ class OverlayDriver:
             for name in ("a", "b"):
                 if len(fds) < (2 if rootfs.upper is None else 1):
                     fds.append(self._open_empty(name))
+            if rootfs.mapped is not None:
+                return overlay_mount.mount_mapped(fds, rootfs)
             return overlay_mount.mount(
                 fds, rootfs.upper, rootfs.work, volatile=rootfs.volatile, readonly=rootfs.readonly, scratch=self._path
             )
         except OSError as error:
+            if rootfs.mapped is not None and error.errno in _NOT_MAPPED:
+                text = f"cannot show the image's layers by the container's own ids: {error.strerror}"
+                raise errors.Error(errors.UNSUPPORTED, text, hint=_MAPPED_HINT) from error
             doing = "cannot mount the image's layers"
             raise errors.from_os_error(doing, error) from error
         finally:

@@ -72,6 +72,24 @@ def mount(
     raise first or OSError(errno.EINVAL, "overlay: no way to mount was given")
 
 
+def mount_mapped(lower: Sequence[int], rootfs: Rootfs) -> int:
+    """Mount the directories ``lower`` (top first) with their owners as ``rootfs.mapped`` says.
+
+    :raises OSError: EINVAL, the kernel (before Linux 6.13) or the store's file system does not do that.
+    """
+    from hezi.linux import idmapped
+
+    if rootfs.mapped is None:
+        raise AssertionError
+    space, *owner = rootfs.mapped
+    ends = None if rootfs.upper is None or rootfs.work is None else (rootfs.upper, rootfs.work)
+    options: list[tuple[str, str | bytes | int | None]] = [*_FIXED]
+    if rootfs.volatile and ends is not None:
+        options.append(("volatile", None))
+    attributes = linux_mount.MOUNT_ATTR_RDONLY if rootfs.readonly else 0
+    return idmapped.overlay(lower, ends, space, (owner[0], owner[1]), options, attributes)
+
+
 def _name(fd: int) -> str:
     return f"/proc/self/fd/{fd}"
 

@@ -101,7 +101,7 @@ _RIGHTS = (
     Option("privileged", "bool", "Give all capabilities and devices"),
     Option("security-opt", "list", "no-new-privileges, seccomp=unconfined|FILE, systempaths=unconfined"),
     Option("sysctl", "map", "Set a kernel parameter of the container's namespaces (name=value)", check=values.sysctl),
-    Option("userns", help="User namespace (host)", choices=("host",)),
+    Option("userns", help="User namespace (host|auto[:size=N,...]|keep-id)", choices=("host", "auto", "keep-id")),
     Option("uts", help="UTS namespace (host)", choices=("host",)),
 )
 _LIMITS = (
