@@ -448,8 +448,121 @@ system df -v --format '{{range .Images}}{{.ID}} {{.SharedSize}} {{.UniqueSize}} 
 system df -v --format '{{range .Containers}}{{.Names}} {{.LocalVolumes}} {{.Status}};{{end}}'
 """
 
+# What nobody should write, and what templates can do.
+_ODD = """
+pull -q @base
+pull -q @one:1
+pull -q @full:3.1
+images -aqf dangling=false
+images --no-trunc --digests --format json
+images --format '{{.ID}}\\t{{.Tag}}'
+images --format '{{title .Tag}} {{truncate .ID 4}} {{pad .Tag 2 2}}'
+images --format '{{if eq .Tag "1"}}one{{else}}other{{end}}'
+images --format '{{printf "%-10s|%5s" .Tag .Size}}'
+images --format '{{.Size | json}}'
+images --format '{{with .Tag}}{{.}}{{end}}'
+images --format '{{/* c */}}{{.Tag}}'
+images --format 'x {{- .Tag -}} y'
+images --format '{{println .Tag}}'
+images --format '{{template "x"}}'
+images --format '{{define "x"}}a{{end}}{{template "x"}}'
+images --format '{{len .Tag}} {{slice .Tag 0 1}}'
+images --format '{{range split .Tag "."}}<{{.}}>{{end}}'
+images --format '{{join (split .Tag ".") "-"}}'
+images -f since=@base -f since=@one:1
+images -f 'label!=kind'
+images -f before=
+images -f =x
+images -f 'reference=*/*/*'
+images -f 'reference=*'
+images -f 'reference=**' -q
+images -f dangling=1
+images -f dangling=TRUE -q
+images -f DANGLING=true
+images --filter
+images --format
+images -xq
+images --quiet=false --digests=true
+images -q=maybe
+images -qqq
+images --no-trunc=1 -q
+history -H=0 @one:1 --format '{{.Size}} {{.CreatedSince}}'
+history --format 'table {{.Size}}\\t{{.ID}}' -q @one:1
+history --format raw @one:1
+history @one@{digest one:1} -q
+history --quiet=false --format '{{.Comment}}' @base
+image inspect -f '{{.Config.Labels.kind}}' @full:3.1
+image inspect -f '{{index .Config.Labels "kind"}}' @full:3.1
+image inspect -f '{{range .RootFS.Layers}}{{.}}{{end}}' @one:1
+image inspect -f '{{json .Config.Healthcheck}}' @full:3.1
+image inspect -f '{{.Nosuch}}' @base
+image inspect -f '{{.Config.Nosuch}}' @base
+image inspect @base @one:1 nosuch -f '{{.Id}}'
+image inspect {short base:latest} {short one:1} -f '{{.Architecture}}'
+inspect --type=image @base -f '{{.Id}}'
+inspect --type=image nosuch
+inspect --type=nosuch @base
+tag @base @base
+tag @base BASE:1
+tag @base x:y:z
+tag @base x@y
+tag @base a/b/c/d:1
+tag @base a__b:1
+tag @base a___b:1
+tag @base a..b
+tag @base a--b
+tag @base localhost/x:1
+tag @base x.y/z:1
+tag @base -a:1
+~ images --format '{{.Repository}}:{{.Tag}}'
+rmi a__b:1 a/b/c/d:1 x.y/z:1
+rmi :latest
+rmi @base:
+rmi x@
+rmi sha256
+rmi sha256:
+rmi --force=true nosuch
+rmi --no-prune=false a--b
+rmi -ff nosuch
+rmi localhost/x:1 localhost/x:1
+image prune -f --filter label=a=b=c
+image prune -f --filter until=
+image prune -f --filter until=1h --filter until=2h
+image prune --force=false
+image prune -fa --filter label=nosuch
+image prune -f -a x
+pull ''
+pull UPPER
+pull a:b:c
+pull @one:nosuch
+pull @one@sha256:0000000000000000000000000000000000000000000000000000000000000000
+pull -a @one:1
+pull x y
+pull -q @one:1 --nosuch
+push ''
+push UPPER
+push nosuch
+push nosuch:1
+push -a @one:1
+push a b
+save
+save nosuch
+save -o /nosuch/x @base
+save -o /tmp @base
+save @base nosuch -o /dev/null
+load x
+load -i /nosuch
+load -i /
+import
+import /nosuch.tar
+image
+image nosuch
+image ls a b
+images --tree x y
+"""
+
 # Run with the slow ones only: what they show is mostly shown by others too.
-SLOW = ("filter", "format", "remove-many", "shared", "inspect")
+SLOW = ("filter", "format", "remove-many", "shared", "inspect", "odd")
 SESSIONS = {
     name: tuple(line for line in text.strip().splitlines())
     for name, text in {
@@ -468,5 +581,6 @@ SESSIONS = {
         "history": _HISTORY,
         "inspect": _INSPECT,
         "usage": _USAGE,
+        "odd": _ODD,
     }.items()
 }

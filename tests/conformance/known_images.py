@@ -13,6 +13,9 @@ _REASONS: dict[str, list[str]] = {
         "image inspect --platform linux/amd64 -f '{{.Os}}' @one:1",
         "rmi --platform linux/arm64 @one:1",
     ],
+    "what docker's newer engines take": [
+        "images -f dangling=1",
+    ],
     "one more section: layers, blobs, broken-off downloads and logs": [
         "system df -v",
     ],

@@ -73,6 +73,8 @@ def read(texts: Iterable[str], keys: tuple[str, ...], name: str | None, connecti
     from hezi.engine.containers import filters as rules
 
     wanted = rules.read(texts, keys)
+    if len(wanted.get("until", ())) > 1:
+        raise errors.Error(errors.INVALID, "more than one until filter specified")
     references += tuple(matcher(text) for text in wanted.get("reference", ()))
     return Choice(
         dangling=_dangling(wanted.get("dangling", ())),
@@ -88,9 +90,9 @@ def read(texts: Iterable[str], keys: tuple[str, ...], name: str | None, connecti
 def _dangling(values: Iterable[str]) -> bool | None:
     found = None
     for value in values:
-        if value.lower() not in {*_TRUE, *_FALSE}:
+        if value not in {*_TRUE, *_FALSE}:
             raise errors.Error(errors.INVALID, f"invalid filter 'dangling=[{value}]'")
-        found = value.lower() in _TRUE
+        found = value in _TRUE
     return found
 
 

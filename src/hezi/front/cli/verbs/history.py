@@ -18,7 +18,7 @@ VERB = Verb(
         Option("format", help='Print by a Go template; "table TEMPLATE" and "json" too'),
         Option("human", "bool", "Sizes and ages for people (default true); --human=false for programs", short="H"),
         Option("no-trunc", "bool", "Show ids and commands in full"),
-        Option("platform", help="The image must be for this platform"),
+        Option("platform", help="Which image, where a name has several (os/arch[/variant])"),
         Option("quiet", "bool", "Show ids only", short="q"),
     ),
     arguments=(1, 1),
@@ -70,12 +70,13 @@ def _fields(step: Step, *, human: bool, full: bool) -> dict[str, str]:
     command = step.created_by.replace("\t", " ")
     if not full and len(command) > _LONGEST_COMMAND:
         command = command[: _LONGEST_COMMAND - 1] + "…"
+    moment = times.rfc3339(step.created) if step.created else ""
     age = f"{clock.span(clock.now_ns() - step.created)} ago" if step.created else "N/A"
     return {
         "Comment": step.comment,
-        "CreatedAt": times.rfc3339(step.created) if step.created else "",
+        "CreatedAt": moment,
         "CreatedBy": command,
-        "CreatedSince": age,
+        "CreatedSince": age if human else moment,
         "ID": step.image_id if full else step.image_id.removeprefix("sha256:")[:12],
         "Size": columns.size(step.size) if human else str(step.size),
     }

@@ -13,6 +13,7 @@ VERB = Verb(
     "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
     "Give an image one more name",
     arguments=(2, 2),
+    interspersed=False,
 ).documented(
     ("tag busybox example.org/tools/busybox:1", "A name to push it by"),
     spellings=("image tag", "tag"),
