@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance import cases_lifecycle, cases_script, cases_streams, container_peers
+from tests.conformance import cases_forms, cases_lifecycle, cases_script, cases_streams, container_peers
 from tests.conformance.known_lifecycle import KNOWN
 
 SESSIONS = {
     name: [line for line in text.splitlines() if line]
-    for name, text in (cases_lifecycle.SESSIONS | cases_streams.SESSIONS | cases_script.SESSIONS).items()
+    for name, text in (
+        cases_lifecycle.SESSIONS | cases_streams.SESSIONS | cases_script.SESSIONS | cases_forms.SESSIONS
+    ).items()
 }
 
 

@@ -6,7 +6,7 @@ from hezi.db import networks as rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from sqlite3 import Connection
     from typing import Any
 
@@ -132,6 +132,16 @@ def key(row: PortRow) -> str:
 def host(row: PortRow) -> str:
     """Return where a port is published: ``0.0.0.0:8080``, ``[::]:8080``."""
     return f"[{row.host_ip}]:{row.host_port}" if ":" in row.host_ip else f"{row.host_ip}:{row.host_port}"
+
+
+def ports_line(
+    connection: Connection, container_id: str, published: Mapping[str, Sequence[PortRow]], details: Details
+) -> str:
+    """Return ps's column of a container that runs: nothing where it has no network of its own, as docker shows it."""
+    taken = published.get(container_id, [])
+    if not taken and (not details.exposed or rows.sandbox(connection, container_id) is None):
+        return ""
+    return line(taken, details.exposed)
 
 
 def line(published: Sequence[PortRow], exposed: Iterable[str]) -> str:

@@ -124,6 +124,9 @@ def parse_detach_keys(text: str) -> bytes:
         if len(key) == 1 and key.isascii():
             keys.append(ord(key))
             continue
+        if key == "DEL":
+            keys.append(127)
+            continue
         letter = key.removeprefix("ctrl-")
         if letter == key or len(letter) != 1:
             message = f"invalid detach keys ({text}) provided: unknown character: '{key}'"

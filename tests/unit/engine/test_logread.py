@@ -161,8 +161,12 @@ def test_since_and_until(path: Path) -> None:
     assert data(path, Selection(since=moment("2026-01-02T03:04:02Z"), tail=2)) == b"4\n5\n"
     assert data(path, Selection(since=moment("1h"))) == b""
     assert data(path, Selection(since=moment("1767323045"))) == b"5\n"
-    with pytest.raises(errors.Error, match="failed to parse value"):
-        moment("yesterday")
+    assert moment("2026-01-02T03:04") == moment("2026-01-02T03:04:00Z") == moment("2026-01-02T05:04+02:00")
+    assert moment("2026-01-02T03") == moment("2026-01-02T03:00:00Z")
+    assert moment("-1h") > moment("0s") > moment("1h")
+    for wrong in ("yesterday", "2026-01-02T03:4", "--1h", "-"):
+        with pytest.raises(errors.Error, match="failed to parse value"):
+            moment(wrong)
 
 
 @pytest.mark.parametrize("max_file", [1, 3])

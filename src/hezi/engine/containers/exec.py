@@ -143,6 +143,8 @@ def start(paths: Paths, database: Database, name: str, request: ExecRequest, io:
         raise errors.Error(errors.CONFLICT, f"container {row.id} is restarting, wait until the container is running")
     if state.get("status") != "running":
         raise errors.Error(errors.CONFLICT, f"container {row.id} is not running")
+    if not request.command[0]:
+        raise errors.Error(errors.COMMAND_NOT_FOUND, 'exec: "": executable file not found in $PATH')
     config = known.config if known is not None else None
     plan = _plan(paths, row, request, config, (state["pid"], state["start_time"], io.console_size), own_ids)
     reads = request.interactive and not request.detach

@@ -143,7 +143,7 @@ def _network(subject: Subject, values: list[str]) -> bool:
 
 
 _TESTS: dict[str, Callable[[Subject, list[str]], bool]] = {
-    "id": lambda subject, values: _matches(subject.id, values),
+    "id": lambda subject, values: _matches(subject.id, filter(None, values)),
     "name": _name,
     "label": lambda subject, values: labels_match(subject.labels, values),
     "status": lambda subject, values: subject.status in values,
@@ -183,15 +183,26 @@ def until(text: str) -> int:
     age = _age(text)
     if age is not None:
         return clock.now_ns() - int(age * 1e9)
-    moment = clock.parse_rfc3339(text)
+    moment = clock.parse_rfc3339(_whole(text))
     if not moment:
         raise errors.Error(errors.INVALID, f'failed to parse value as time or duration: "{text}"')
     return moment
 
 
-def _age(text: str) -> float | None:
+def _whole(text: str) -> str:
+    """Add what a time may leave out, as docker lets it: ``2021-01-01T10`` and ``2021-01-01T10:30``, zone or not."""
     import re
 
-    if not re.fullmatch(r"(\d+(\.\d+)?(h|ms|us|ns|m|s))+", text):
+    found = re.fullmatch(r"([^T]+T\d\d)(:\d\d)?([zZ]|[+-]\d\d:\d\d)?", text)
+    return f"{found[1]}{found[2] or ':00'}:00{found[3] or ''}" if found else text
+
+
+def _age(text: str) -> float | None:
+    """Read Go's durations; one that is negative lies ahead."""
+    import re
+
+    if not re.fullmatch(r"[+-]?(\d+(\.\d+)?(h|ms|us|ns|m|s))+", text):
         return None
-    return sum(float(number) * _UNITS[unit] for number, _, unit in re.findall(r"(\d+(\.\d+)?)(h|ms|us|ns|m|s)", text))
+    parts = re.findall(r"(\d+(\.\d+)?)(h|ms|us|ns|m|s)", text)
+    age = sum(float(number) * _UNITS[unit] for number, _, unit in parts)
+    return -age if text.startswith("-") else age

@@ -144,7 +144,7 @@ def _devices(request: RunRequest) -> dict[str, Any]:
         # 0 is what update has made of no limit, -1 what there was at the beginning.
         "PidsLimit": limit if limit >= 0 else None,
         "Ulimits": [
-            {"Name": name, "Hard": hard, "Soft": soft}
+            {"Name": name.removeprefix("RLIMIT_").lower(), "Hard": hard, "Soft": soft}
             for name, soft, hard in map(parse_limits.parse_ulimit, request.ulimit)
         ],
         "CpuCount": 0,

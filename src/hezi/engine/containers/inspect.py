@@ -133,7 +133,8 @@ def _config(request: RunRequest, image: ContainerConfig, details: Details) -> di
     if request.entrypoint is not None:
         entrypoint = (request.entrypoint,) if request.entrypoint else None
         command = request.command
-    volumes: dict[str, Any] = {str(mount["Destination"]): {} for mount in details.mounts if mount["Type"] == "volume"}
+    # As docker: what the image names, and -v without a source; volumes with a name are told of in Mounts alone.
+    volumes: dict[str, Any] = {path: {} for path in (*image.volumes, *request.volume) if ":" not in path}
     found |= {
         "Cmd": list(command) if command else None,
         **_health(request, image),

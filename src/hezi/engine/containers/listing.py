@@ -56,7 +56,7 @@ def summaries(
                 continue
             shown = _summary(row, details, state, images.shown(row), now)
             if state.running:
-                shown = shown._replace(ports=network_view.line(published.get(row.id, []), details.exposed))
+                shown = shown._replace(ports=network_view.ports_line(connection, row.id, published, details))
             chosen.append(shown)
             if len(chosen) == limit:
                 break

@@ -152,6 +152,8 @@ class _Parser:
             return
 
     def _set(self, option: Option, text: str) -> None:
+        if not text and option.check is values.filter_text:
+            return  # as docker: an empty filter is none (``--filter "$MAYBE"``)
         reader = option.check or values.READERS.get(option.kind)
         try:
             value = reader(text) if reader else text

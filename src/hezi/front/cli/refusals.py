@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-TEMPLATES = "comes with Go templates and JSON output, which are not built yet"
 TRUST = "is refused: hezi does no Notary verification, it verifies images by digest"
 WINDOWS = "is refused: it is for Windows containers"
 RUNTIME = "is refused: hezi is its own runtime"

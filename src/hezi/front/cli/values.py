@@ -169,6 +169,9 @@ def label(text: str) -> str:
     """Accept ``key=value`` and ``key``."""
     if not text.partition("=")[0].strip():
         _wrong(f"invalid label '{text}': empty name")
+    name = text.partition("=")[0]
+    if any(letter.isspace() for letter in name):
+        _wrong(f"label '{name}' contains whitespaces")
     return text
 
 

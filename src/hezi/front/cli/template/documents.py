@@ -57,6 +57,7 @@ _OPTIONAL: dict[str, dict[str, object]] = {
         "Mounts": _EMPTY_LIST, "Init": _NIL, "Runtime": "", "StorageOpt": _EMPTY_MAP, "Sysctls": _EMPTY_MAP,
         "Tmpfs": _EMPTY_MAP, "Annotations": _EMPTY_MAP,
     },
+    "Mounts[]": {"Name": "", "Source": "", "Driver": ""},
     "Healthcheck": {
         "Test": _EMPTY_LIST, "Interval": _NO_TIME, "Timeout": _NO_TIME, "StartPeriod": _NO_TIME,
         "StartInterval": _NO_TIME, "Retries": 0,

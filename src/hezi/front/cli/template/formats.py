@@ -111,3 +111,23 @@ def format_inspect(fmt: str, documents: Iterable[Mapping[str, object]]) -> str:
     except TemplateError as error:
         raise error.prefixed(PARSING) from None
     return "".join(out) or "\n"
+
+
+def format_facts(fmt: str, document: Mapping[str, object], aliases: Mapping[str, str] | None = None) -> str:
+    """Return the line that ``info -f`` and ``version -f`` print, with its end.
+
+    :param aliases: names that templates may use -> names of the document.
+    :raises TemplateError: with ``phase`` "parse" or "execute".
+    """
+    try:
+        template = parse("{{json .}}" if fmt == "json" else fmt, FUNCTIONS)
+    except TemplateError as error:
+        raise error.prefixed(PARSING) from None
+    return execute(template, _facts(document, aliases or {})) + "\n"
+
+
+def _facts(value: object, aliases: Mapping[str, str]) -> object:
+    if isinstance(value, dict):
+        known = {name: field for name, field in aliases.items() if field in value}
+        return Struct({key: _facts(item, aliases) for key, item in value.items()}, aliases=known)
+    return [_facts(item, aliases) for item in value] if isinstance(value, list) else value

@@ -75,7 +75,7 @@ def call(session: Session, parsed: Parsed) -> int:
         sizes=sizes,
     )
     full = parsed.flag("no-trunc")
-    if parsed.flag("quiet") and fmt not in {"", "table", "raw"}:
+    if parsed.flag("quiet") and fmt not in {"", "raw"}:
         session.notice("WARNING: Ignoring custom format, because both --format and --quiet are set.")
     if parsed.flag("quiet"):
         prefix = "container_id: " if fmt == "raw" else ""

@@ -228,7 +228,7 @@ def build_request(parsed: Parsed, options: tuple[Option, ...] = ()) -> RunReques
 
 def _pull(parsed: Parsed) -> str:
     policy = parsed.text("pull")
-    if policy is None:
+    if not policy:
         return "missing"
     if policy not in {"always", "missing", "never"}:
         from hezi.errors import INVALID, Error
