@@ -104,6 +104,20 @@ def test_whiteouts_and_hard_links(tmp_path: Path) -> None:
     assert compared(tmp_path / "layout", tmp_path) == []
 
 
+def test_an_opaque_root(tmp_path: Path) -> None:
+    """What overlayfs knows no mark for: nothing below shows, and directories that are on both sides begin anew."""
+    first = [
+        Entry("f", data=b"f"),
+        Entry("d/", "dir", mode=0o700),
+        Entry("d/x", data=b"x"),
+        Entry("l", "symlink", target="d"),
+    ]
+    second = [Entry(".wh..wh..opq"), Entry("d/", "dir", mode=0o755), Entry("d/y", data=b"y"), Entry("l", data=b"file")]
+    third = [Entry("d/z", data=b"z"), Entry("f", data=b"again")]
+    layout.write(tmp_path / "layout", "latest", [first, second, third])
+    assert compared(tmp_path / "layout", tmp_path) == []
+
+
 def test_zstd(tmp_path: Path) -> None:
     # umoci 0.4 cannot read zstd: it gets the same layers in gzip
     images.write_hard(tmp_path / "zstd", compression="zstd")

@@ -63,6 +63,9 @@ BUSY_TIMEOUT_S = 60.0
 RESERVE_BYTES = 2 << 20
 _RESERVE = "reserve"
 _LEAST_RESERVE_BYTES = 64 << 10
+# And of files: its log and the log's index, an index.json beside the old one, lock files, a directory to move into.
+RESERVE_FILES = 16
+_FILES = "reserve.files"
 
 
 class Database:
@@ -72,10 +75,12 @@ class Database:
         NO_SPACE: it cannot be opened or made.
     """
 
-    __slots__ = ("_connections", "path")
+    __slots__ = ("_connections", "_given", "path")
 
     def __init__(self, path: str) -> None:
         self.path = path
+        # Whether we have given up some of the reserve.
+        self._given = False
         # By thread. An ident, and with it the connection, is used again when its thread has ended.
         self._connections: dict[int, sqlite3.Connection] = {}
         self.connection()
@@ -98,7 +103,7 @@ class Database:
                     return self._connect()
                 finally:
                     self._make_reserve()
-            if error.kind != errors.NO_SPACE:
+            if error.kind != errors.NO_SPACE and not self._is_full(RESERVE_FILES):
                 raise
             # Alone with the file, SQLite keeps the index in memory: to read takes no space then.
             return self._connect(alone=True)
@@ -181,23 +186,39 @@ class Database:
         return self.durable()
 
     def free_reserve(self) -> bool:
-        """Give up the reserved space if the disk is full; True when that was done."""
+        """Give up the reserved bytes and files if the disk is full; True when that was done."""
+        if not self._is_full(RESERVE_FILES // 2):
+            return False
+        found = False
+        for path in (self._reserve_path(), *self._file_paths()):
+            try:
+                os.unlink(path)
+            except OSError:
+                continue
+            found = self._given = True
+        return found
+
+    def _is_full(self, files: int) -> bool:
         try:
             free = os.statvfs(os.path.dirname(self.path) or ".")
-            if free.f_bavail * free.f_frsize >= RESERVE_BYTES and free.f_favail >= 4:
-                return False
-            os.unlink(self._reserve_path())
         except OSError:
             return False
-        return True
+        # Some file systems (btrfs) have no fixed number of files, and say that of none there is one left.
+        return free.f_bavail * free.f_frsize < RESERVE_BYTES or bool(free.f_files and free.f_favail < files)
 
     def _reserve_path(self) -> str:
         return os.path.join(os.path.dirname(self.path), _RESERVE)
+
+    def _file_paths(self) -> list[str]:
+        directory = os.path.join(os.path.dirname(self.path), _FILES)
+        return [f"{directory}/{number}" for number in range(RESERVE_FILES)]
 
     def _make_reserve(self) -> None:
         """Make the reserve, as large as there is room for it."""
         try:
             free = os.statvfs(os.path.dirname(self.path) or ".")
+            if free.f_files:
+                self._reserve_files()
             size = min(RESERVE_BYTES, free.f_bavail * free.f_frsize)
             if size < _LEAST_RESERVE_BYTES:
                 return
@@ -212,12 +233,19 @@ class Database:
         finally:
             os.close(fd)
 
+    def _reserve_files(self) -> None:
+        paths = self._file_paths()
+        os.makedirs(os.path.dirname(paths[0]), 0o700, exist_ok=True)
+        for path in paths:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+
     def close(self) -> None:
         """Close the connections of all threads; none may be in use."""
         for connection in self._connections.values():
             connection.close()
-        if self._connections and not os.path.exists(self._reserve_path()):
-            # It was given up, now or by another process.
+        if self._connections and (self._given or not os.path.exists(self._reserve_path())):
+            # It was given up, now or by another process; the log and its index are just gone.
+            self._given = False
             self._make_reserve()
         self._connections.clear()
 
@@ -329,10 +357,17 @@ def _operational(error: sqlite3.OperationalError, path: str) -> errors.Error:
         message = f"the database was locked for {BUSY_TIMEOUT_S:.0f} s by another process"
         return errors.Error(errors.TIMEOUT, message, path=path)
     if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
+        free = os.statvfs(os.path.dirname(path) or ".")
+        if name.startswith("SQLITE_CANTOPEN") and free.f_files and not free.f_favail:
+            # Its log and the log's index are files of their own.
+            message = "the disk is full: it has no inode left for the database's log"
+            return errors.Error(errors.NO_SPACE, message, path=path)
         hint = "run as the user whose images these are, or set HEZI_ROOT"
         return errors.Error(errors.PERMISSION, f"the database cannot be opened: {error}", path=path, hint=hint)
     if name.startswith("SQLITE_IOERR"):
         free = os.statvfs(os.path.dirname(path) or ".")
-        kind = errors.NO_SPACE if free.f_bavail == 0 else errors.INTERNAL
-        return errors.Error(kind, f"the database cannot be read or written: {error}", path=path)
+        if free.f_bavail == 0 or (free.f_files and not free.f_favail):
+            message = f"the disk is full: the database cannot be read or written: {error}"
+            return errors.Error(errors.NO_SPACE, message, path=path)
+        return errors.Error(errors.INTERNAL, f"the database cannot be read or written: {error}", path=path)
     return errors.Error(errors.INTERNAL, f"the database cannot do it: {error}", path=path)

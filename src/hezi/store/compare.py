@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from stat import S_ISBLK, S_ISCHR, S_ISDIR, S_ISLNK, S_ISREG
 
 from hezi._util.record import NamedTuple
+from hezi.linux import fd as linux_fd
+from hezi.store.tree import join
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 ADDED, CHANGED, DELETED = "A", "C", "D"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_LINKS = linux_fd.RESOLVE_BENEATH | linux_fd.RESOLVE_NO_SYMLINKS
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CHUNK = 1 << 20
 # How overlayfs marks directories, in what lies below it; a view of several layers does not show it.
@@ -42,49 +45,73 @@ def compare(old: int | None, new: int | None, *, marks: bool = False) -> Iterato
     :param marks: overlayfs's own attributes count too.
     :raises OSError: one of them cannot be read.
     """
-    return _Trees(marks=marks).compare(old, new, b"/")
+    return _Trees(old, new, marks=marks).compare()
+
+
+class _Level:
+    """A directory of either tree or both, whose entries are not all looked at.
+
+    :ivar sides: whether the first and the second tree have it.
+    :ivar names: what is left of its entries, the last one first.
+    """
+
+    __slots__ = ("after", "before", "names", "path", "sides")
+
+    def __init__(self, path: bytes, sides: tuple[bool, bool]) -> None:
+        self.path = path
+        self.sides = sides
+        self.names: list[bytes] | None = None
+        self.before: dict[bytes, os.stat_result] = {}
+        self.after: dict[bytes, os.stat_result] = {}
 
 
 class _Trees:
-    """Walks two trees side by side."""
+    """Walks two trees side by side.
 
-    def __init__(self, *, marks: bool) -> None:
+    One pair of directories is open at a time, and nothing calls itself: an image can be thousands of levels deep.
+    """
+
+    def __init__(self, old: int | None, new: int | None, *, marks: bool) -> None:
+        self._roots = (old, new)
         self._marks = marks
 
-    def compare(self, old: int | None, new: int | None, path: bytes) -> Iterator[FileChange]:
-        before, after = _entries(old), _entries(new)
-        for name in sorted(before.keys() | after.keys()):
-            here = path + name
-            if name not in after:
-                yield FileChange(DELETED, here, _size(before[name]))
-            elif name not in before:
-                yield FileChange(ADDED, here, _size(after[name]))
-                yield from self._below(None, new, name, here, after[name])
-            else:
-                yield from self._both(old, new, name, here, (before[name], after[name]))
+    def compare(self) -> Iterator[FileChange]:
+        levels = [_Level(b"", (self._roots[0] is not None, self._roots[1] is not None))]
+        while levels:
+            level = levels[-1]
+            with ExitStack() as stack:
+                old, new = (self._open(side, level, stack) for side in (0, 1))
+                if level.names is None:
+                    level.before, level.after = _entries(old), _entries(new)
+                    level.names = sorted(level.before.keys() | level.after.keys(), reverse=True)
+                deeper = None
+                while level.names and deeper is None:
+                    name = level.names.pop()
+                    change = self._difference(old, new, level, name)
+                    if change is not None:
+                        yield change
+                    deeper = _below(level, name)
+            if deeper is not None:
+                levels.append(deeper)
+            elif not level.names:
+                levels.pop()
 
-    def _both(
-        self, old: int | None, new: int | None, name: bytes, path: bytes, found: tuple[os.stat_result, os.stat_result]
-    ) -> Iterator[FileChange]:
-        was, now = found
+    def _open(self, side: int, level: _Level, stack: ExitStack) -> int | None:
+        root = self._roots[side]
+        if root is None or not level.sides[side]:
+            return None
+        fd = linux_fd.openat2(root, level.path or b".", _DIRECTORY, 0, _NO_LINKS)
+        stack.callback(os.close, fd)
+        return fd
+
+    def _difference(self, old: int | None, new: int | None, level: _Level, name: bytes) -> FileChange | None:
+        was, now = level.before.get(name), level.after.get(name)
+        path = b"/" + join(level.path, name)
+        if was is None or now is None:
+            found = now or was
+            return FileChange(DELETED if now is None else ADDED, path, _size(found) if found else 0)
         # A directory that has become something else: what was in it is gone with it, and is not listed.
-        if not self._alike(old, new, name, was, now):
-            yield FileChange(CHANGED, path, _size(now))
-        yield from self._below(old if S_ISDIR(was.st_mode) else None, new, name, path, now)
-
-    def _below(
-        self, old: int | None, new: int | None, name: bytes, path: bytes, now: os.stat_result
-    ) -> Iterator[FileChange]:
-        if not S_ISDIR(now.st_mode):
-            return
-        with ExitStack() as stack:
-            fds = []
-            for parent in (old, new):
-                fd = None if parent is None else os.open(name, _DIRECTORY, dir_fd=parent)
-                if fd is not None:
-                    stack.callback(os.close, fd)
-                fds.append(fd)
-            yield from self.compare(fds[0], fds[1], path + b"/")
+        return None if self._alike(old, new, name, was, now) else FileChange(CHANGED, path, _size(now))
 
     def _alike(self, old: int | None, new: int | None, name: bytes, was: os.stat_result, now: os.stat_result) -> bool:
         kept = ("st_mode", "st_uid", "st_gid")
@@ -138,6 +165,14 @@ class _Trees:
     def _xattrs(self, fd: int) -> dict[str, bytes]:
         names = [name for name in os.listxattr(fd) if self._marks or not name.startswith(_MARKS)]
         return {name: os.getxattr(fd, name) for name in names}
+
+
+def _below(level: _Level, name: bytes) -> _Level | None:
+    """The directory that the second tree has by that name; what the first one has of it when it is one there too."""
+    was, now = level.before.get(name), level.after.get(name)
+    if now is None or not S_ISDIR(now.st_mode):
+        return None
+    return _Level(join(level.path, name), (was is not None and S_ISDIR(was.st_mode), True))
 
 
 def _entries(fd: int | None) -> dict[bytes, os.stat_result]:

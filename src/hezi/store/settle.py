@@ -8,6 +8,7 @@ layers below, as docker and umoci do it. Where that makes a difference:
   belong where it leads (``lib -> usr/lib`` below, ``lib/x`` here): they move there.
 - A hard link to a file of a layer below: the file is copied up, and both names become links to the copy.
 - A whiteout of something that is not below: overlayfs would show it in some directories. It goes.
+- A root that hides everything below: overlayfs knows no such thing, each name below is hidden by itself.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def settle(tree: Tree, lower_fd: int | None) -> bool:
     tree.lower_fd = -1 if lower_fd is None else lower_fd
     # Directories that change here keep the time the archive gave them.
     times: dict[bytes, int] = {}
-    changed = bool(tree.pending or tree.whiteouts or (tree.implicit and lower_fd is not None))
+    hides_all = b"" in tree.opaque and lower_fd is not None
+    changed = bool(tree.pending or tree.whiteouts or hides_all or (tree.implicit and lower_fd is not None))
     try:
         _settle_links_on_the_way(tree, times)
         _settle_hardlinks(tree, times)
@@ -46,6 +48,8 @@ def settle(tree: Tree, lower_fd: int | None) -> bool:
             os.unlink(path.rpartition(b"/")[2], dir_fd=_touched(tree, times, path))
             tree.whiteouts.discard(path)
         _drop_empty(tree, times)
+        if hides_all:
+            _hide_all(tree, times)
         for path in sorted(tree.implicit, reverse=True):
             _copy_directory(tree, path)
         for path, mtime in times.items():
@@ -68,6 +72,23 @@ def _drop_empty(tree: Tree, times: dict[bytes, int]) -> None:
         if path and not os.listdir(fd):
             times.pop(path, None)
             tree.clear(_touched(tree, times, path), path, path.rpartition(b"/")[2])
+
+
+def _hide_all(tree: Tree, times: dict[bytes, int]) -> None:
+    """Hide each name below by itself where the layer's root is opaque: overlayfs looks for that mark in no root."""
+    lower = linux_fd.openat2(tree.lower_fd, ".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        names = [os.fsencode(name) for name in os.listdir(lower)]
+    finally:
+        os.close(lower)
+    for name in names:
+        root = _touched(tree, times, name)
+        try:
+            os.mknod(name, stat.S_IFCHR, 0, dir_fd=root)
+        except FileExistsError:
+            if stat.S_ISDIR(os.stat(name, dir_fd=root, follow_symlinks=False).st_mode):
+                fd, _ = tree.directory(name)
+                linux_fd.setxattr_fd(fd, "trusted.overlay.opaque", b"y")
 
 
 def _touched(tree: Tree, times: dict[bytes, int], path: bytes) -> int:

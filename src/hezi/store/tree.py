@@ -193,7 +193,8 @@ class Tree:
         """
         if self.lower_fd < 0:
             return None
-        if self.opaque and not hidden:
+        # An opaque directory hides what is in it, not itself.
+        if path and self.opaque and not hidden:
             parts = path.split(b"/")[:-1]
             if any(b"/".join(parts[:count]) in self.opaque for count in range(len(parts) + 1)):
                 return None

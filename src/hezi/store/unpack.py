@@ -273,10 +273,12 @@ def _set_xattrs(fd: int, entry: Entry) -> None:
 def _refuse_large_xattr(fd: int, entry: Entry, key: bytes, value: bytes) -> None:
     """Say it when the attribute is too large: ext4 says ENOSPC, which would send people looking for space."""
     free = os.fstatvfs(fd)
-    if len(value) > 1024 and free.f_bavail * free.f_frsize > 1 << 20:
+    # One, or all of them together.
+    size = max(len(value), sum(len(one) + len(name) for name, one in entry.xattrs))
+    if size > 1024 and free.f_bavail * free.f_frsize > 1 << 20:
         message = (
             f"the file system of the store cannot hold attribute {key.decode(errors='replace')} of"
-            f" {shown(entry.name)}, which has {len(value)} bytes"
+            f" {shown(entry.name)}, which has {len(value)} bytes (all its attributes: {size})"
         )
         raise errors.Error(errors.UNSUPPORTED, message, hint="put the store on a file system like xfs or btrfs")
 
