@@ -101,6 +101,9 @@ class Database:
             if self.free_reserve():
                 try:
                     return self._connect()
+                except errors.Error:
+                    # What was kept was not enough, or somebody else was faster.
+                    return self._connect(alone=True)
                 finally:
                     self._make_reserve()
             if error.kind != errors.NO_SPACE and not self._is_full(RESERVE_FILES):
@@ -217,8 +220,7 @@ class Database:
         """Make the reserve, as large as there is room for it."""
         try:
             free = os.statvfs(os.path.dirname(self.path) or ".")
-            if free.f_files:
-                self._reserve_files()
+            self._reserve_files()
             size = min(RESERVE_BYTES, free.f_bavail * free.f_frsize)
             if size < _LEAST_RESERVE_BYTES:
                 return
@@ -237,13 +239,18 @@ class Database:
         paths = self._file_paths()
         os.makedirs(os.path.dirname(paths[0]), 0o700, exist_ok=True)
         for path in paths:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            try:
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            except OSError:
+                return  # as many as there is room for
 
     def close(self) -> None:
         """Close the connections of all threads; none may be in use."""
         for connection in self._connections.values():
             connection.close()
-        if self._connections and (self._given or not os.path.exists(self._reserve_path())):
+        last = self._file_paths()[-1]
+        whole = not self._given and os.path.exists(self._reserve_path()) and os.path.exists(last)
+        if self._connections and not whole:
             # It was given up, now or by another process; the log and its index are just gone.
             self._given = False
             self._make_reserve()
@@ -357,17 +364,24 @@ def _operational(error: sqlite3.OperationalError, path: str) -> errors.Error:
         message = f"the database was locked for {BUSY_TIMEOUT_S:.0f} s by another process"
         return errors.Error(errors.TIMEOUT, message, path=path)
     if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
-        free = os.statvfs(os.path.dirname(path) or ".")
-        if name.startswith("SQLITE_CANTOPEN") and free.f_files and not free.f_favail:
+        if name.startswith("SQLITE_CANTOPEN") and _is_used_up(path):
             # Its log and the log's index are files of their own.
-            message = "the disk is full: it has no inode left for the database's log"
+            message = "the disk is full: it has no room for the database's log"
             return errors.Error(errors.NO_SPACE, message, path=path)
         hint = "run as the user whose images these are, or set HEZI_ROOT"
         return errors.Error(errors.PERMISSION, f"the database cannot be opened: {error}", path=path, hint=hint)
     if name.startswith("SQLITE_IOERR"):
-        free = os.statvfs(os.path.dirname(path) or ".")
-        if free.f_bavail == 0 or (free.f_files and not free.f_favail):
+        if _is_used_up(path):
             message = f"the disk is full: the database cannot be read or written: {error}"
             return errors.Error(errors.NO_SPACE, message, path=path)
         return errors.Error(errors.INTERNAL, f"the database cannot be read or written: {error}", path=path)
     return errors.Error(errors.INTERNAL, f"the database cannot do it: {error}", path=path)
+
+
+def _is_used_up(path: str) -> bool:
+    """Say whether there is no byte or no inode left where a database is."""
+    try:
+        free = os.statvfs(os.path.dirname(path) or ".")
+    except OSError:
+        return False
+    return not free.f_bavail or bool(free.f_files and not free.f_favail)
