@@ -2,12 +2,12 @@
 SHELL := /bin/bash
 ARGS ?=
 
-.PHONY: help run test test-slow lint bench clean
+.PHONY: help run test test-slow test-cgroup2 lint bench clean
 
 help: ## this list
 	@echo 'hezi: a container engine in Python'
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: ## install into .venv and do the main job: pull an image, run a program in it (root)
 	@tools/prepare run
@@ -20,6 +20,10 @@ test: ## install what the tests need, run all of them but the slow ones
 test-slow: ## the long suites too
 	@tools/prepare test
 	@tools/pytest $(ARGS)
+
+test-cgroup2: ## the control group tests on cgroup v2 and under systemd, in a virtual machine (root, some 20 minutes)
+	@tools/prepare cgroup2
+	@.venv/bin/python tools/cgroup2_vm.py $(ARGS)
 
 lint: ## ruff, mypy, import contracts, sizes, imports
 	@tools/prepare lint

@@ -90,8 +90,13 @@ def test_a_shared_cgroup_namespace_shows_the_container_s_part(room, host, group)
 def test_a_limit_of_one_process_is_enough_for_one(room, host, group):
     group.apply(rt.Resources(pids_limit=1))
     wanted = boxes.spec("true")
-    with pytest.raises(errors.Error, match="CloneInit"), room.start(wanted, cgroup=group):
-        pass
+    if host.kind == "v2":
+        # The process is born in it, and nobody else was there before.
+        with room.start(wanted, cgroup=group) as running:
+            assert running.wait(timeout=5) is not None
+    else:
+        with pytest.raises(errors.Error, match="CloneInit"), room.start(wanted, cgroup=group):
+            pass
     with room.start(wanted, cgroup=group, join_late=True) as running:
         status = running.wait(timeout=5)
         assert status is not None

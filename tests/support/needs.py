@@ -30,6 +30,7 @@ TOOLS = {
     "busybox": "busybox-static",
     "cgget": "cgroup-tools",
     "crun": "crun",
+    "dbus-daemon": "dbus-daemon",
     "docker": "docker.io",
     "docker-registry": "docker-registry",
     "dockerd": "docker.io",
@@ -200,6 +201,10 @@ def _hybrid() -> Verdict:
     return Verdict(_cgroup_mounts() == (True, True), "cgroup v1 and v2 are not both mounted")
 
 
+def _systemd() -> Verdict:
+    return Verdict(os.path.isdir("/run/systemd/system"), "systemd is not process 1")
+
+
 @functools.cache
 def _seccomp() -> Verdict:
     return Verdict(_in_file("/proc/self/status", r"^Seccomp:"), "the kernel has no seccomp")
@@ -257,6 +262,7 @@ _SIMPLE: dict[str, Callable[[], Verdict]] = {
     "hybrid": _hybrid,
     "kernel-headers": _kernel_headers,
     "seccomp": _seccomp,
+    "systemd": _systemd,
     "erofs": _erofs,
 }
 _WITH_VALUE: dict[str, Callable[[str], Verdict]] = {

@@ -113,12 +113,13 @@ def device_rules(privileged: bool, extra: tuple[rt.DeviceRule, ...] = ()) -> tup
     return (_DENY_ALL, *_MAKE_NODES, *own, *_TERMINALS, *extra)
 
 
-def mounts(privileged: bool, *, shm_size: int = SHM_SIZE) -> tuple[rt.Mount, ...]:
+def mounts(privileged: bool, *, shm_size: int = SHM_SIZE, writable_cgroups: bool = False) -> tuple[rt.Mount, ...]:
     """What is mounted in every container, in order: Docker's list and options.
 
     Privileged containers get sysfs and cgroup writable, as with Docker.
 
     :param shm_size: bytes of /dev/shm
+    :param writable_cgroups: cgroup writable for others too
     """
     access = () if privileged else ("ro",)
     hard = ("nosuid", "noexec", "nodev")
@@ -129,7 +130,7 @@ def mounts(privileged: bool, *, shm_size: int = SHM_SIZE) -> tuple[rt.Mount, ...
             "/dev/pts", "devpts", "devpts", ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")
         ),
         rt.Mount("/sys", "sysfs", "sysfs", (*hard, *access)),
-        rt.Mount("/sys/fs/cgroup", "cgroup", "cgroup", (*hard, *access)),
+        rt.Mount("/sys/fs/cgroup", "cgroup", "cgroup", hard if writable_cgroups else (*hard, *access)),
         rt.Mount("/dev/mqueue", "mqueue", "mqueue", hard),
         rt.Mount("/dev/shm", "tmpfs", "shm", (*hard, "mode=1777", f"size={shm_size}")),  # noqa: S108 - a place in the container
     )

@@ -18,6 +18,7 @@ class HostFacts(NamedTuple):
     :ivar lsms: security modules that are on (``apparmor``, ``selinux``).
     :ivar cpus: processors of the machine, configured ones.
     :ivar environment: the caller's, for ``-e NAME``.
+    :ivar systemd: it is process 1, and the control groups are its.
     """
 
     machine: str
@@ -27,6 +28,7 @@ class HostFacts(NamedTuple):
     cpus: int = 1
     cwd: str = "/"
     environment: Mapping[str, str] = {}
+    systemd: bool = False
 
 
 def gather() -> HostFacts:
@@ -50,7 +52,17 @@ def gather() -> HostFacts:
         cpus=os.cpu_count() or 1,
         cwd=cwd,
         environment=os.environ,
+        systemd=_systemd(),
     )
+
+
+def _systemd() -> bool:
+    # Asked here once more, so that nothing is loaded for it where there is none.
+    if not os.path.isdir("/run/systemd/system"):
+        return False
+    from hezi.linux.cgroup import systemd
+
+    return systemd.manages_groups()
 
 
 def _lsms() -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from hezi.engine import parse_env
+from hezi.engine import cgroup_place, parse_env
 from hezi.engine.request import RunRequest
 
 # The network of containers that are given none; without it that is the bridge, as with docker.
@@ -24,6 +24,8 @@ def freeze(request: RunRequest) -> RunRequest:
     changes: dict[str, object] = {}
     if not request.network and os.environ.get(DEFAULT_NETWORK):
         changes["network"] = os.environ[DEFAULT_NETWORK]
+    if not request.cgroup_manager and os.environ.get(cgroup_place.VARIABLE):
+        changes["cgroup_manager"] = os.environ[cgroup_place.VARIABLE]
     if request.env_file or any("=" not in text for text in request.env):
         host = os.environ
         pairs = [pair for path in request.env_file for pair in parse_env.read_env_file(path, host)]

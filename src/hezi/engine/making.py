@@ -143,7 +143,7 @@ def make_record(paths: Paths, store: ImageStore, image: Image, case: prepare.Cas
     request, draft = case.request, case.draft
     details = record.Details(
         remove=request.remove,
-        cgroup=runspec.cgroup_path(request.cgroup_parent, case.id),
+        cgroup=runspec.cgroup_path(request, case.host, case.id),
         volumes=case.volumes,
         args=draft.args,
         labels=dict(draft.labels),

@@ -19,6 +19,7 @@ class Security(NamedTuple):
     no_new_privileges: bool = False
     seccomp: str | None = None
     systempaths_unconfined: bool = False
+    writable_cgroups: bool = False
 
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
@@ -43,7 +44,7 @@ def parse_security_opts(options: Iterable[str], lsms: tuple[str, ...] = ()) -> S
         elif option == "systempaths=unconfined":
             found = found._replace(systempaths_unconfined=True)
         elif key == "writable-cgroups" and (value in _TRUE or value in _FALSE):
-            _check_writable(option, value in _TRUE)
+            found = found._replace(writable_cgroups=value in _TRUE)
         elif key in {"apparmor", "label"} and value:
             _check_lsm(key, value, option, lsms)
         else:
@@ -58,13 +59,6 @@ def _split(option: str) -> tuple[str, str | None]:
         if found:
             return key, value
     return option, None
-
-
-def _check_writable(option: str, wanted: bool) -> None:
-    """They are read-only: the topmost group a container sees is the one with its limits, which on v1 it could write."""
-    if wanted:
-        message = f'--security-opt "{option}" cannot be met: a container could lift its own limits where they are on v1'
-        raise errors.Error(errors.UNSUPPORTED, message, hint="--privileged makes control groups writable")
 
 
 def _check_lsm(key: str, value: str, option: str, lsms: tuple[str, ...]) -> None:

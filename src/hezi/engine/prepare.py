@@ -41,6 +41,11 @@ def open_case(request: RunRequest, config: ImageConfig, container_id: str, new_n
     """
     host = facts.gather()
     draft = runspec.draft(request, config.config, host, container_id)
+    if draft.security.writable_cgroups and not request.privileged:
+        from hezi.engine import delegation
+        from hezi.linux.cgroup import survey
+
+        delegation.check(survey.take(), draft.modes.cgroupns)
     wanted = sum(ask.type == "volume" and not ask.source for ask in draft.mounts)
     return Case(request, config, host, draft, container_id, tuple(new_name() for _ in range(wanted)))
 

@@ -116,6 +116,7 @@ class RunRequest(NamedTuple):
     userns: str | None = None
     cgroupns: str | None = None
     cgroup_parent: str | None = None
+    cgroup_manager: str | None = None  # auto, cgroupfs or systemd
     # the image
     platform: str | None = None
     pull: str = "missing"  # always | missing | never

@@ -253,7 +253,5 @@ def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[
         stack.callback(os.close, root_fd)
         network = networking.planned_path(paths, store.database, case.id, case.request)
         made = prepare.blueprint(case, root_fd, paths, None, network=network, owners=_planned(store, case, root_fd))
-        limits = plan_limits.rows(
-            made.spec.linux.resources, runspec.cgroup_path(request.cgroup_parent, case.id), request
-        )
+        limits = plan_limits.rows(made.spec.linux.resources, runspec.cgroup_path(request, case.host, case.id), request)
         return prepare.plan(made, case, paths, prepare.layout_of_host(), None).lines(limits)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from hezi import errors
 from hezi._util.record import NamedTuple
 from hezi.engine import (
+    cgroup_place,
     defaults,
     modes,
     parse_device,
@@ -158,6 +159,7 @@ def build(
         decided.mounts,
         decided.modes,
         shm_size=decided.shm_size,
+        writable_cgroups=decided.security.writable_cgroups,
         place=place,
     )
     spec = rt.Spec(
@@ -241,10 +243,19 @@ def _linux(
         readonly_paths=() if open_paths else defaults.READONLY_PATHS,
         devices=_once((*defaults.DEVICES, *host_devices)),
         sysctl=_sysctls(request, decided.modes),
-        cgroups_path=cgroup_path(request.cgroup_parent, place.id),
+        cgroups_path=cgroup_path(request, facts, place.id),
         resources=decided.limits._replace(pids_limit=_pids_limit(request.pids_limit), devices=rules),
         rootfs_propagation=_propagation(decided.mounts),
     )
+
+
+def cgroup_path(request: RunRequest, facts: HostFacts, container_id: str) -> str:
+    """Return the container's cgroup, from the top of each hierarchy.
+
+    :raises errors.Error: the parent is none, or the manager is not to be had here.
+    """
+    manager = cgroup_place.choose(request.cgroup_manager, systemd=facts.systemd)
+    return cgroup_place.path(request.cgroup_parent, container_id, manager)
 
 
 def _namespaces(chosen: modes.Modes, place: Place) -> tuple[rt.Namespace, ...]:
@@ -299,18 +310,3 @@ def _sysctls(request: RunRequest, chosen: modes.Modes) -> tuple[tuple[str, str],
             raise errors.Error(errors.INVALID, f'sysctl "{name}" is not allowed in the hosts ipc namespace')
         values[name] = value
     return tuple(values.items())
-
-
-def cgroup_path(parent: str | None, container_id: str) -> str:
-    """Return the container's cgroup, from the top of each hierarchy.
-
-    :raises errors.Error: the parent is no path, or systemd's.
-    """
-    if not parent:
-        return f"/hezi/{container_id}"
-    parts = parent.strip("/").split("/")
-    if any(part in {"", ".", ".."} or "\0" in part or "\n" in part for part in parts):
-        raise errors.Error(errors.INVALID, f"invalid cgroup parent '{parent}'")
-    if parts[0].endswith(".slice"):
-        raise errors.Error(errors.UNSUPPORTED, f"cgroup parent '{parent}': systemd slices are not driven by hezi yet")
-    return f"/{'/'.join(parts)}/{container_id}"

@@ -151,13 +151,17 @@ def build(
     modes: Modes,
     *,
     shm_size: int,
+    writable_cgroups: bool = False,
     place: Place,
 ) -> Mounts:
-    """Return the container's mounts."""
+    """Return the container's mounts.
+
+    :param writable_cgroups: the container may share out its own control group.
+    """
     asks = sorted(asks, key=lambda ask: ask.destination.count("/"))
     taken = {ask.destination for ask in asks}
     own = [
-        *defaults.mounts(request.privileged, shm_size=shm_size),
+        *defaults.mounts(request.privileged, shm_size=shm_size, writable_cgroups=writable_cgroups),
         *_file_mounts(place.files, readonly=request.read_only),
     ]
     mounts = [mount for mount in _for_modes(own, modes) if mount.destination not in taken]

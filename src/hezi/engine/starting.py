@@ -15,7 +15,7 @@ from contextlib import ExitStack, suppress
 
 from hezi import errors
 from hezi._util.record import NamedTuple
-from hezi.engine import guests, held, networking, prepare, runspec, sources, syscall_filter
+from hezi.engine import cgroup_place, guests, held, networking, prepare, sources, syscall_filter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def start(one: Launch, stage: Stage1) -> Monitored:
 
     layout = prepare.layout_of_host()
     with ExitStack() as stack:
-        cgroup = _make_cgroup(one.case, layout, stack)
+        cgroup = _make_cgroup(one, layout, stage, stack)
         inside = _space(one, stack)
         root_fd = _mount(one, stack, inside)
         joined = _network(one, stack, inside)
@@ -137,10 +137,13 @@ def _write_down(one: Launch, monitored: Monitored) -> None:
         raise
 
 
-def _make_cgroup(case: Case, layout: Layout, stack: ExitStack) -> ContainerCgroup:
+def _make_cgroup(one: Launch, layout: Layout, stage: Stage1, stack: ExitStack) -> ContainerCgroup:
     from hezi.linux.cgroup import manager
 
-    path = runspec.cgroup_path(case.request.cgroup_parent, case.id)
+    # Where it was decided to be when the container was made.
+    path = one.container.details.cgroup
+    if cgroup_place.is_scoped(path):
+        _make_scope(one, layout, stage)
     try:
         cgroup = manager.create(layout, path)
     except OSError as error:
@@ -149,6 +152,27 @@ def _make_cgroup(case: Case, layout: Layout, stack: ExitStack) -> ContainerCgrou
     stack.enter_context(cgroup)
     stack.callback(_delete_cgroup, cgroup)
     return cgroup
+
+
+def _make_scope(one: Launch, layout: Layout, stage: Stage1) -> None:
+    """Have systemd make what the group is in. It goes with the monitor, whatever becomes of this start."""
+    from hezi.linux import dbus
+    from hezi.linux.cgroup import systemd
+    from hezi.runtime import monitor_start
+
+    doing = "cannot have systemd make the container's scope"
+    if layout.v2 is None or not systemd.manages_groups():
+        text = f"{doing}: systemd does not make the control groups here any more"
+        raise errors.Error(errors.UNSUPPORTED, text)
+    path = one.container.details.cgroup
+    pid = monitor_start.pid_of(stage)
+    try:
+        systemd.start_scope(path, pid, f"hezi container {one.container.name or one.container.id}")
+        systemd.settle(layout.v2.mount_point, path, pid)
+    except dbus.CallError as error:
+        raise errors.Error(errors.UNSUPPORTED, f"{doing}: {error}") from error
+    except OSError as error:
+        raise errors.from_os_error(doing, error) from error
 
 
 def _delete_cgroup(cgroup: ContainerCgroup) -> None:

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from hezi.runtime.plan import Options, Plan
     from hezi.spec.runtime import Process
 
-# All but time namespaces, which hezi's containers share with the host, and user namespaces, which few have. What a
-# container shares of these is joined too, which changes nothing.
-_KINDS = ("cgroup", "ipc", "uts", "net", "pid", "mnt")
+# All but time namespaces, which hezi's containers share with the host, user namespaces, which few have, and the cgroup
+# namespace, which comes later. What a container shares of these is joined too, which changes nothing.
+_KINDS = ("ipc", "uts", "net", "pid", "mnt")
 _MAX_FDS = 2
 
 
@@ -125,6 +125,7 @@ def _entering(process: Process, chosen: Options) -> tuple[Process, list[tuple[st
     made: list[tuple[str, ops.Operation]] = [
         ("namespaces", ops_join.JoinContainer(kinds, process.oom_score_adj)),
         ("namespaces", ops_spaces.CloneInit(())),
+        ("namespaces", ops_join.JoinCgroupNamespace()),
     ]
     # The adjustment is made on the way, where /proc is the host's.
     process = process._replace(oom_score_adj=None)

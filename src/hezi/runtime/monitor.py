@@ -52,7 +52,7 @@ def main(channel: Channel) -> NoReturn:
     # Before there is anything to do, so that it is ready when there is.
     child.fork()
     try:
-        channel.send(("ready",))
+        channel.send(("ready", os.getpid()))
         message, fds = channel.receive()
     except OSError:
         os._exit(1)
@@ -203,6 +203,7 @@ class Monitor:
         )
         self.joiner.tell = self.files.event
         self.groups = Groups(settings["cgroups"])
+        self.joiner.inner = self._inner
         self.log.use(logs.open_sink(*settings["log"]))
         self.clients.listen(self.files.runtime)
         self.loop.watch(self._wake, loop.READ, self._signalled)
@@ -275,6 +276,9 @@ class Monitor:
     def _join(self, pid: int) -> None:
         self.groups.add(pid)
 
+    def _inner(self) -> int:
+        return -1 if self.child is None else self.groups.inner(self.child.pid)
+
     def _started(self) -> None:
         child = self.child
         if child is None:
@@ -343,6 +347,7 @@ class Monitor:
         """Start it once more: what was mounted went with the last run."""
         self.timer = None
         self.groups.kill()
+        self.groups.reset()
         self.groups.started()
         self.streams = Streams(self.loop, self.log, self.clients)
         try:

@@ -105,6 +105,29 @@ class Groups:
                 found["pids_refused"] = None
         return found
 
+    # --- where its programs are -----------------------------------------------------------------------------------
+
+    def inner(self, pid: int) -> int:
+        """Give a descriptor of the v2 group that one of its processes is in; -1 when that is the container's own.
+
+        A container that shares out its groups has to move its processes down before it hands controllers on; then the
+        kernel lets nobody into its own group any more, and what joins it goes where the first process is.
+        """
+        for group in self._groups:
+            if group.version == 2 and _handed_on(group):
+                return group.find(pid)
+        return -1
+
+    def reset(self) -> None:
+        """Take away the groups that the last run made, and what was handed on to them."""
+        for group in self._groups:
+            try:
+                group.clear()
+                for controller in _handed_on(group) if group.version == 2 else ():
+                    _write(group, "cgroup.subtree_control", f"-{controller}")
+            except OSError:
+                continue
+
     # --- what is done to it ---------------------------------------------------------------------------------------
 
     def freeze(self) -> None:
@@ -173,6 +196,13 @@ class Groups:
 def _pids(group: Group) -> list[int]:
     try:
         return group.pids()
+    except OSError:
+        return []
+
+
+def _handed_on(group: Group) -> list[str]:
+    try:
+        return group.read("cgroup.subtree_control").split()
     except OSError:
         return []
 

@@ -6,7 +6,7 @@ import marshal
 import os
 
 from hezi.linux import pty
-from hezi.runtime import monitor_files, ops_join, protocol, signals
+from hezi.runtime import monitor_files, ops_join, ops_spaces, protocol, signals
 from hezi.runtime.monitor_child import Child
 from hezi.runtime.ops_process import STDIO
 
@@ -31,7 +31,7 @@ class Joiner:
     :param score: the OOM score adjustment they begin with.
     """
 
-    __slots__ = ("_join", "_joins", "_loop", "_score", "_told", "children", "tell")
+    __slots__ = ("_join", "_joins", "_loop", "_score", "_told", "children", "inner", "tell")
 
     def __init__(
         self, events: loop.Loop, joins: dict[str, int], join: Callable[[int], None] | None, score: bytes
@@ -44,13 +44,21 @@ class Joiner:
         # Called with (action, attributes...) for each program of a client.
         self.tell: Callable[..., None] | None = None
         self._told: dict[Child, str] = {}
+        # Opens the v2 group that the container's first process is in, when it has left the container's own.
+        self.inner: Callable[[], int] | None = None
 
     def launch(self, child: Child, encoded: tuple[tuple[Any, ...], ...], fds: dict[str, int], target: int) -> None:
         """Start a program beside the process that the descriptor ``target`` is.
 
         :raises OSError: the fork failed.
         """
-        child.launch(encoded, {**fds, ops_join.TARGET: target, **self._joins}, self._score)
+        inner = self.inner() if self.inner is not None else -1
+        try:
+            moved = {} if inner < 0 else {ops_spaces.BORN_IN: inner}
+            child.launch(encoded, {**fds, ops_join.TARGET: target, **self._joins, **moved}, self._score)
+        finally:
+            if inner >= 0:
+                os.close(inner)
         self.children.append(child)
 
     def new(self) -> Child:

@@ -201,6 +201,22 @@ def start(stage: Stage1, request: MonitorRequest) -> Monitored:
             stage.close()
 
 
+def pid_of(stage: Stage1) -> int:
+    """Wait for the monitor to be there, which is not the process that was started, and return its number.
+
+    For those who have to put it somewhere before :func:`start`.
+
+    :raises hezi.errors.Error: it died.
+    """
+    try:
+        message, _ = stage.channel.receive()
+    except OSError as error:
+        raise box.broken_line(stage, error) from error
+    if message is None:
+        raise _death(stage)
+    return int(message[1])
+
+
 def _follow(stage: Stage1, request: MonitorRequest) -> Monitored:
     warnings = []
     failure = None

@@ -21,7 +21,8 @@ _ADJUSTMENT = "/proc/self/oom_score_adj"
 class JoinContainer(ops.Operation):
     """Enter all namespaces of the container's first process at once, named by a descriptor of it (Linux 5.8).
 
-    Its mount namespace too: the root and the working directory are the container's root from then on.
+    Its mount namespace too: the root and the working directory are the container's root from then on. But for the
+    cgroup namespace, which :class:`JoinCgroupNamespace` enters when the program's process is there.
     """
 
     __slots__ = ("kinds", "oom_score_adj")
@@ -37,12 +38,28 @@ class JoinContainer(ops.Operation):
     def execute(self, context: ops.Context) -> None:
         if self.oom_score_adj is not None:
             adjust(context, self.oom_score_adj)
+        flags = 0
+        for kind in self.kinds:
+            flags |= nscalls.KINDS[kind]
+        nscalls.setns(context.fds[TARGET], flags)
+
+
+class JoinCgroupNamespace(ops.Operation):
+    """Enter the cgroup namespace of the container's first process, being in its groups already.
+
+    From within it nobody can be born in a group while he is outside of them: where v2 is mounted with nsdelegate, as
+    systemd does, that is ENOENT (cgroup_attach_permissions in kernel/cgroup/cgroup.c).
+    """
+
+    __slots__ = ()
+
+    def describe(self) -> str:
+        return "cgroup namespace of its first process"
+
+    def execute(self, context: ops.Context) -> None:
         target = context.fds.pop(TARGET)
         try:
-            flags = 0
-            for kind in self.kinds:
-                flags |= nscalls.KINDS[kind]
-            nscalls.setns(target, flags)
+            nscalls.setns(target, nscalls.KINDS["cgroup"])
         finally:
             os.close(target)
 

@@ -295,7 +295,13 @@ def _cgroup(destination: bytes, words: _Words, spec: Spec, hierarchies: tuple[Sh
     """Show the container its cgroups: with a namespace of its own new mounts, which the kernel roots in it."""
     private = any(space.type == "cgroup" and space.path is None for space in spec.linux.namespaces)
     if len(hierarchies) == 1 and not hierarchies[0].name:
-        yield ops_mounts.MountFilesystem(words.attrs_set, destination, "cgroup2", "", (("source", b"cgroup"),))
+        if private:
+            yield ops_mounts.MountFilesystem(words.attrs_set, destination, "cgroup2", "", (("source", b"cgroup"),))
+        else:
+            # Mounted anew outside of a cgroup namespace it would lose its options for the whole host: nsdelegate, by
+            # which containers are kept from lifting their limits (cgroup_get_tree in kernel/cgroup/cgroup.c).
+            yield ops_mounts.OpenSource("cgroup top", os.fsencode(hierarchies[0].top), recursive=False)
+            yield ops_mounts.AttachMount(0, words.attrs_set, destination, "cgroup top", "rprivate", recursive=False)
         return
     attrs = words.attrs_set & ~mount.MOUNT_ATTR_RDONLY
     data = (("source", b"tmpfs"), ("mode", b"0755"))

@@ -236,3 +236,5 @@ def test_limits() -> None:
     for parent in ("../x", "/a/../b", "a//b", "a\nb", "/", "x.slice"):
         with pytest.raises(errors.Error):
             build(cgroup_parent=parent)
+    with pytest.raises(errors.Error, match="systemd is not process 1 here"):
+        build(cgroup_manager="systemd")

@@ -94,10 +94,10 @@ def test_hybrid_with_joint_controllers() -> None:
 def test_views_take_the_containers_paths() -> None:
     paths = {"/sys/fs/cgroup/pids": "/sys/fs/cgroup/pids/hezi/x"}
     shown = {one.name: one for one in view.hierarchies(JOINT.parse(), paths)}
-    assert shown["pids"] == ("pids", "cgroup", (("pids", None),), "/sys/fs/cgroup/pids/hezi/x")
+    assert shown["pids"] == ("pids", "cgroup", (("pids", None),), "/sys/fs/cgroup/pids/hezi/x", "/sys/fs/cgroup/pids")
     assert shown["systemd"].options == (("none", None), ("name", "systemd"))
     (alone,) = view.hierarchies(V2.parse(), {"/sys/fs/cgroup": "/sys/fs/cgroup/hezi/x"})
-    assert alone == ("", "cgroup2", (), "/sys/fs/cgroup/hezi/x")
+    assert alone == ("", "cgroup2", (), "/sys/fs/cgroup/hezi/x", "/sys/fs/cgroup")
 
 
 def test_of_two_mounts_the_one_that_shows_more_is_used() -> None:

@@ -26,6 +26,7 @@ def group(tmp_path: Path) -> Iterator[Group]:
         (made / name).touch()
     (made / "cpu.max").write_text("max 100000\n")
     (made / "memory.current").write_text("4096\n")
+    (made / "memory.swap.current").write_text("8192\n")
     group = Group(2, str(made), os.open(tmp_path, os.O_PATH))
     yield group
     group.close()
@@ -119,6 +120,9 @@ def test_memory_that_is_never_killed_for_and_never_ends():
         ("memory.soft_limit_in_bytes", "1048576", "memory.low", "1048576"),
         ("cpu.shares", "1024", "cpu.weight", "100"),
         ("cpu.cfs_quota_us", "25000", "cpu.max", "25000 100000"),
+        ("memory.memsw.limit_in_bytes", "-1", "memory.swap.max", "max"),
+        ("blkio.throttle.write_iops_device", "8:0 50", "io.max", "8:0 wiops=50"),
+        ("blkio.throttle.read_bps_device", "8:0 0", "io.max", "8:0 rbps=max"),
     ],
 )
 def test_names_of_v1_on_v2(group: Group, name: str, value: str, file: str, written: str):
@@ -131,3 +135,59 @@ def test_values_of_v2_by_the_names_of_v1(group: Group):
     assert translate.read(group, "cpu.cfs_period_us") == "100000"
     with pytest.raises(FileNotFoundError):
         translate.read(group, "memory.nope")
+
+
+def test_memory_with_swap_on_v2_by_the_names_of_v1(group: Group):
+    translate.write(group, "memory.low", "0")
+    translate.write(group, "memory.limit_in_bytes", str(64 * MB))
+    translate.write(group, "memory.memsw.limit_in_bytes", str(96 * MB))
+    assert text(group, "memory.swap.max") == str(32 * MB)
+    assert translate.read(group, "memory.memsw.limit_in_bytes") == str(96 * MB)
+    assert translate.read(group, "memory.memsw.usage_in_bytes") == "12288"
+    with pytest.raises(OSError, match="value 'much'"):
+        translate.write(group, "memory.memsw.limit_in_bytes", "much")
+
+
+def test_rates_and_weights_on_v2_by_the_names_of_v1(group: Group):
+    group.write("io.max", "8:0 rbps=1048576 wbps=max riops=100 wiops=max")
+    assert translate.read(group, "blkio.throttle.read_bps_device") == "8:0 1048576"
+    assert translate.read(group, "blkio.throttle.write_bps_device") == ""
+    with open(f"{group.path}/io.bfq.weight", "w") as file:
+        file.write("default 100\n8:0 200\n")
+    assert translate.read(group, "blkio.bfq.weight") == "100"
+    with pytest.raises(OSError, match="value '8:0 fast'"):
+        translate.write(group, "blkio.throttle.read_bps_device", "8:0 fast")
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Iterator[Group]:
+    """The same of v1."""
+    made = tmp_path / "first"
+    made.mkdir()
+    for field in ("read_bps", "write_bps", "read_iops", "write_iops"):
+        (made / f"blkio.throttle.{field}_device").touch()
+    (made / "blkio.bfq.weight").write_text("100\n")
+    (made / "memory.limit_in_bytes").write_text(f"{64 * MB}\n")
+    (made / "memory.memsw.limit_in_bytes").write_text(f"{104 * MB}\n")
+    (made / "memory.usage_in_bytes").write_text("4096\n")
+    (made / "memory.memsw.usage_in_bytes").write_text("12288\n")
+    (made / "memory.oom_control").write_text("oom_kill_disable 0\n")
+    (made / "memory.swappiness").write_text("60\n")
+    group = Group(1, str(made), os.open(tmp_path, os.O_PATH))
+    yield group
+    group.close()
+
+
+def test_names_of_v2_on_v1(first: Group):
+    translate.write(first, "io.max", "8:0 rbps=1048576 wiops=50")
+    assert text(first, "blkio.throttle.read_bps_device") == "8:0 1048576"
+    assert translate.read(first, "io.max") == "8:0 rbps=1048576 wbps=max riops=max wiops=50"
+    assert translate.read(first, "io.bfq.weight") == "default 100"
+    translate.write(first, "io.bfq.weight", "default 300")
+    assert text(first, "blkio.bfq.weight") == "300"
+    assert translate.read(first, "memory.swap.max") == str(40 * MB)
+    assert translate.read(first, "memory.swap.current") == "8192"
+    translate.write(first, "memory.swap.max", str(48 * MB))
+    assert text(first, "memory.memsw.limit_in_bytes") == str(112 * MB)
+    with pytest.raises(OSError, match="value '8:0 speed=5'"):
+        translate.write(first, "io.max", "8:0 speed=5")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from hezi.linux import mountinfo
-from hezi.linux.cgroup import survey
+import pytest
+
+from hezi.linux import mount, mountinfo
+from hezi.linux.cgroup import mounting, survey
+from tests.support.fake_kernel import FakeKernel
 
 HYBRID = b"""\
 31 30 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot
@@ -80,3 +83,13 @@ def test_a_kernel_without_v1_has_no_table():
     assert [one.name for one in found.controllers] == ["cpuset", "cpu", "io", "memory", "pids"]
     assert found.unmounted == ()
     assert found.carrying("memory") == found.v2
+
+
+def test_another_mount_of_v2_keeps_the_options_of_the_first(monkeypatch: pytest.MonkeyPatch):
+    """They are of the hierarchy, and the last mount's count."""
+    kernel = FakeKernel(monkeypatch)
+    kernel.replace(mount, "mount")
+    monkeypatch.setattr(survey, "take", take)
+    mounting.mount("/sys/fs/cgroup/unified", version=2)
+    (call,) = kernel.calls
+    assert call.args["data"] == "nsdelegate,memory_recursiveprot"

@@ -8,6 +8,7 @@ import pytest
 
 from hezi import errors
 from hezi.linux.cgroup.view import Shown
+from hezi.runtime import exec as joining
 from hezi.runtime import execute, ops_process, ops_spaces, plan
 from hezi.runtime.plan import Options
 from hezi.spec import runtime as rt
@@ -275,6 +276,19 @@ def test_cgroup_v2_alone_is_one_mount():
     assert any(operation.fstype == "cgroup2" for operation in find(made, "MountFilesystem"))
 
 
+def test_cgroup_v2_shared_with_the_host_is_bound_and_not_mounted_anew():
+    """A mount outside of a cgroup namespace takes nsdelegate off the host's."""
+    alone = (Shown("", "cgroup2", (), "/sys/fs/cgroup/hezi/x", "/sys/fs/cgroup"),)
+    namespaces = tuple(rt.Namespace(kind) for kind in boxes.NAMESPACES if kind != "cgroup")
+    wanted = boxes.spec("true", mounts=(*boxes.MOUNTS, CGROUP), linux={"namespaces": namespaces})
+    made = plan.make(wanted, Options(hierarchies=alone))
+    assert not any(operation.fstype == "cgroup2" for operation in find(made, "MountFilesystem"))
+    (source,) = find(made, "OpenSource")
+    assert source.path == b"/sys/fs/cgroup"
+    # That name is the group's that the first process is born in, and gone by then.
+    assert source.name != ops_spaces.BORN_IN
+
+
 @pytest.mark.parametrize(
     ("options", "recursive", "attrs", "propagation"),
     [
@@ -297,3 +311,11 @@ def test_words_of_binds(options, recursive, attrs, propagation):
 def test_capabilities_become_numbers():
     (limit,) = find(plan.make(boxes.spec("true")), "LimitBoundingSet")
     assert limit == ops_process.LimitBoundingSet(0xA80425FB)
+
+
+def test_a_program_is_born_in_its_groups_before_it_enters_their_namespace():
+    """The other way round the kernel says ENOENT where cgroup v2 is mounted with nsdelegate."""
+    made = joining.plan(boxes.spec("true").process)
+    assert names(made)[:3] == ["JoinContainer", "CloneInit", "JoinCgroupNamespace"]
+    (join,) = find(made, "JoinContainer")
+    assert "cgroup" not in join.kinds

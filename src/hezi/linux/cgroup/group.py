@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _READ = 1 << 16
-_EBUSY, _ENOENT, _ENODEV = 16, 2, 19
+_EBUSY, _ENOENT, _ENODEV, _EOPNOTSUPP = 16, 2, 19, 95
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -121,11 +121,7 @@ class Group:
         """
         found = []
         for fd in self._walk():
-            try:
-                found += [int(line) for line in read_at(fd, "cgroup.procs").split()]
-            except OSError as error:
-                if error.errno not in {_ENOENT, _ENODEV}:
-                    raise
+            found += _pids_at(fd)
         return found
 
     def _walk(self) -> Iterator[int]:
@@ -145,6 +141,24 @@ class Group:
         finally:
             for fd in stack:
                 os.close(fd)
+
+    def find(self, pid: int) -> int:
+        """Open the group below this one that a process is in; -1 when it is in this one itself, or in none.
+
+        :return: a descriptor, the caller's to close.
+        """
+        for fd in self._walk():
+            if pid in _pids_at(fd):
+                return -1 if os.path.sameopenfile(fd, self.fd) else os.dup(fd)
+        return -1
+
+    def clear(self) -> None:
+        """Remove the groups that were made below.
+
+        :raises OSError: EBUSY, a process is left in one.
+        """
+        for name in children(self.fd):
+            remove_tree(self.fd, name)
 
     def delete(self, timeout: float = 5.0) -> None:
         """Remove the group and those that were made below it, waiting for the last process to leave.
@@ -178,6 +192,16 @@ def read_at(dir_fd: int, name: str) -> str:
     finally:
         os.close(fd)
     return b"".join(chunks).decode()
+
+
+def _pids_at(dir_fd: int) -> list[int]:
+    """The processes of one group; none when it is gone, or threaded: then its processes are those of a group above."""
+    try:
+        return [int(line) for line in read_at(dir_fd, "cgroup.procs").split()]
+    except OSError as error:
+        if error.errno not in {_ENOENT, _ENODEV, _EOPNOTSUPP}:
+            raise
+    return []
 
 
 def children(dir_fd: int) -> list[str]:

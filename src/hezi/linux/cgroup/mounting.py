@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from hezi.linux.cgroup.survey import Mounted, Survey
 
 _EBUSY, _EINVAL, _ENOENT = 16, 22, 2
+# Options of cgroup v2 that a mount takes (cgroup2_fs_parameters in kernel/cgroup/cgroup.c).
+_V2_OPTIONS = frozenset(
+    {
+        "nsdelegate",
+        "favordynmods",
+        "memory_localevents",
+        "memory_recursiveprot",
+        "memory_hugetlb_accounting",
+        "pids_localevents",
+    }
+)
 _PAUSE = 0.005
 _SETTLE = 0.5
 
@@ -33,7 +44,10 @@ def mount(target: str, controllers: Sequence[str] = (), name: str = "", *, versi
         says which rule it was.
     """
     if version == 2:
-        mounts.mount("cgroup2", target, "cgroup2")
+        present = survey.take().v2
+        # Its options are those of the last mount (cgroup_get_tree in kernel/cgroup/cgroup.c): they are to stay.
+        options = [] if present is None else [word for word in present.options if word in _V2_OPTIONS]
+        mounts.mount("cgroup2", target, "cgroup2", 0, ",".join(options))
     else:
         _check(controllers, name)
         options = [*controllers] or ["none"]

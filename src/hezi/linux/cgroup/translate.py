@@ -7,6 +7,7 @@ only one version has (``memory.high``, ``memory.swappiness``) has no other name.
 from __future__ import annotations
 
 from hezi.linux import abi
+from hezi.linux.cgroup import translate_io
 from hezi.linux.cgroup.controllers import cpu
 
 TYPE_CHECKING = False
@@ -60,6 +61,8 @@ def read(node: Node, name: str) -> str:
     if name in _FREEZE and (node.has("freezer.state") or node.has("cgroup.freeze")):
         frozen = node.frozen()
         return ("FROZEN" if frozen else "THAWED") if _FREEZE[name] == 1 else str(int(frozen))
+    if translate_io.knows(node, name):
+        return translate_io.read(node, name)
     other = _other(name)
     if other is None or not node.has(other):
         raise abi.error(_ENOENT, "read", f"{node.path}/{name}")
@@ -86,6 +89,8 @@ def write(node: Node, name: str, value: str) -> None:
         cpu.apply(node, cpu.Limits(quota=number) if name == "cpu.cfs_quota_us" else cpu.Limits(period=number))
     elif name in _FREEZE and (node.has("freezer.state") or node.has("cgroup.freeze")):
         (node.freeze if value in {"FROZEN", "1"} else node.thaw)()
+    elif translate_io.knows(node, name):
+        translate_io.write(node, name, value)
     else:
         other = _other(name)
         if other is None or not node.has(other):

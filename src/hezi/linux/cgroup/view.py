@@ -29,12 +29,14 @@ class Shown(NamedTuple):
     :ivar fstype: cgroup or cgroup2.
     :ivar options: of the file system, as (key, value or None) for fsconfig.
     :ivar path: the container's group in the host's tree, "" if not given.
+    :ivar top: where the host has it mounted.
     """
 
     name: str
     fstype: str
     options: tuple[tuple[str, str | None], ...] = ()
     path: str = ""
+    top: str = ""
 
 
 class Mount(NamedTuple):
@@ -52,11 +54,16 @@ def hierarchies(layout: Layout, paths: Mapping[str, str] | None = None) -> tuple
     """
     paths = paths or {}
     alone = layout.kind == "v2"
+    shown = [one for one in layout.hierarchies if one.version == 2 or not alone]
     return tuple(
-        Shown("" if alone else _name(one), f"cgroup{'2' if one.version == 2 else ''}", _options(one), path)
-        for one in layout.hierarchies
-        if one.version == 2 or not alone
-        for path in [paths.get(one.mount_point, "")]
+        Shown(
+            name="" if alone else _name(one),
+            fstype=f"cgroup{'2' if one.version == 2 else ''}",
+            options=_options(one),
+            path=paths.get(one.mount_point, ""),
+            top=one.mount_point,
+        )
+        for one in shown
     )
 
 

@@ -99,7 +99,9 @@ _RIGHTS = (
     Option("pid", help="PID namespace (host)", choices=("host",)),
     Option("pids-limit", "int", "Most processes (-1 for no limit; default 2048)"),
     Option("privileged", "bool", "Give all capabilities and devices"),
-    Option("security-opt", "list", "no-new-privileges, seccomp=unconfined|FILE, systempaths=unconfined"),
+    Option(
+        "security-opt", "list", "no-new-privileges, seccomp=unconfined|FILE, systempaths=unconfined, writable-cgroups"
+    ),
     Option("sysctl", "map", "Set a kernel parameter of the container's namespaces (name=value)", check=values.sysctl),
     Option("userns", help="User namespace (host|auto[:size=N,...]|keep-id)", choices=("host", "auto", "keep-id")),
     Option("uts", help="UTS namespace (host)", choices=("host",)),
