@@ -101,3 +101,16 @@ def test_a_running_container(running: Hezi, tmp_path: Path) -> None:
         assert not {"memory/f", "data/f"} & set(tar.getnames())
     running.run("commit", "box", "while:running", check=True)
     running.run("cp", "box:/memory/f", f"{tmp_path}/again", check=True)  # it was thawed again
+
+
+def test_what_the_kernel_shows_in_a_running_container_is_not_copied(running: Hezi) -> None:
+    archive = subprocess.run(running.argv("cp", "box:/", "-"), env=running.env, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        names = {name.removeprefix("./") for name in tar.getnames()}
+    # The places are there and empty, as docker sees them from outside; a tmpfs it does not see at all.
+    assert {"proc", "sys", "dev", "memory/f", "data/f", "etc/hosts"} <= names
+    assert not [name for name in names if name.startswith(("proc/", "sys/", "dev/"))]
+    for path in ("/proc/version", "/dev/null"):
+        refused = running.run("cp", f"box:{path}", "-")
+        assert (refused.code, refused.stdout) == (1, ""), path
+        assert f"Could not find the file {path} in container box" in refused.stderr

@@ -63,6 +63,7 @@ class TreeSource:
     :param top: the file or directory, O_PATH or open; not closed.
     :param name: what it is called; what is below has this in front. Empty: the top itself is left out.
     :param skip: asked with each name; True leaves out the file, and what is below it.
+    :param closed: devices (st_dev) whose directories are not entered.
     :param shown_as: gives (uid, gid) of a file where those that it has here are not what is meant.
     """
 
@@ -73,11 +74,13 @@ class TreeSource:
         *,
         skip: Callable[[bytes], bool] | None = None,
         shown_as: Callable[[int, int], tuple[int, int]] | None = None,
+        closed: frozenset[int] = frozenset(),
     ) -> None:
         self._top = top
         self._name = name
         self._skip = skip
         self._shown_as = shown_as
+        self._closed = closed
         self._file = -1
         self._entry: Entry | None = None
         self._links: dict[tuple[int, int], bytes] = {}
@@ -166,8 +169,12 @@ class TreeSource:
         if kind == tarlayer.SYMLINK:
             entry.linkname = os.readlink(b"", dir_fd=probe)
         elif kind == tarlayer.DIRECTORY:
-            self._directory = self._reopen(probe, os.O_RDONLY | os.O_DIRECTORY)
-            entry.xattrs = _attributes(self._directory)
+            directory = self._reopen(probe, os.O_RDONLY | os.O_DIRECTORY)
+            entry.xattrs = _attributes(directory)
+            if info.st_dev in self._closed:
+                os.close(directory)
+            else:
+                self._directory = directory
         if kind != tarlayer.DIRECTORY and info.st_nlink > 1:
             first = self._links.setdefault((info.st_dev, info.st_ino), shown)
             if first != shown:

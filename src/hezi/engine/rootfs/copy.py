@@ -74,7 +74,7 @@ def copy_out(paths: Paths, container: str, path: str, destination: str, options:
         outside = _host_side(stack)
         owner = None if options.archive else (os.geteuid(), os.getegid())
         place, name = _place(source, path, outside, destination, owner, stack)
-        place.take(TreeSource(source.probe, name, shown_as=inside.shown_as))
+        place.take(TreeSource(source.probe, name, shown_as=inside.shown_as, closed=inside.hidden))
         return Copied(place.transferred, posixpath.normpath(posixpath.join(os.getcwd(), destination)))
     raise AssertionError  # no context manager above swallows exceptions
 
@@ -85,7 +85,8 @@ def archive_out(paths: Paths, container: str, path: str, options: Options = PLAI
         inside = _container_side(paths, container, stack, _OUT)
         source = _source(inside, path, options, stack)
         name = b"." if sides.contents_meant(path) else os.path.basename(sides.bare(source.path)) or b"."
-        yield from tarwrite.stream(TreeSource(source.probe, name, shown_as=inside.shown_as), whole_seconds=True)
+        tree = TreeSource(source.probe, name, shown_as=inside.shown_as, closed=inside.hidden)
+        yield from tarwrite.stream(tree, whole_seconds=True)
 
 
 def copy_in(paths: Paths, source_path: str, container: str, path: str, options: Options = PLAIN) -> Copied:
@@ -144,7 +145,7 @@ def _container_side(paths: Paths, container: str, stack: ExitStack, action: str)
     row = target.find(store, container)
     root = target.container_root(paths, store, row, stack)
     container_events.tell(paths, row, action)
-    return Side(root.fd, f"{container}:", inside=True, owners=root.owners)
+    return Side(root.fd, f"{container}:", inside=True, owners=root.owners, hidden=root.hidden)
 
 
 def _host_side(stack: ExitStack) -> Side:
@@ -163,9 +164,15 @@ def _source(side: Side, path: str, options: Options, stack: ExitStack) -> Node:
     except OSError as error:
         raise _unresolved(side, path, error) from error
     stack.callback(node.close)
-    if node.probe < 0:
+    if node.probe < 0 or _is_hidden(side, node):
         raise side.missing(path if side.inside else posixpath.join(os.getcwd(), path))
     return node
+
+
+def _is_hidden(side: Side, node: Node) -> bool:
+    """Say whether it lies in a file system that is not copied; the place where one is mounted can be."""
+    device = os.fstat(node.probe).st_dev
+    return device in side.hidden and os.fstat(node.parent).st_dev == device
 
 
 def _unresolved(side: Side, path: str, error: OSError) -> errors.Error:

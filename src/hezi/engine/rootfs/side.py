@@ -33,16 +33,26 @@ class Side:
     :param root: descriptor of the root directory, not closed.
     :param label: what messages put in front of a path: ``""`` or ``"NAME:"``.
     :param inside: the tree is a container's and not to be left.
+    :param hidden: devices of file systems that are not copied: their places are empty directories.
     :param owners: the ids of the user namespace that it is in; None where the numbers are what they seem.
     """
 
-    __slots__ = ("inside", "label", "owners", "root")
+    __slots__ = ("hidden", "inside", "label", "owners", "root")
 
-    def __init__(self, root: int, label: str = "", *, inside: bool, owners: Owners | None = None) -> None:
+    def __init__(
+        self,
+        root: int,
+        label: str = "",
+        *,
+        inside: bool,
+        owners: Owners | None = None,
+        hidden: frozenset[int] = frozenset(),
+    ) -> None:
         self.root = root
         self.label = label
         self.inside = inside
         self.owners = owners
+        self.hidden = hidden
 
     @property
     def shown_as(self) -> Callable[[int, int], tuple[int, int]] | None:

@@ -2,7 +2,7 @@
 
     runs      /proc/PID/root of its first process, reached through a descriptor of /proc/PID: once that is open, and
               the process in it has the right start time, the number cannot pass to another process unseen. It is the
-              view from inside: volumes, binds and tmpfs are there.
+              view from inside: volumes, binds and tmpfs are there; /proc and its like are not copied.
     stopped   its layers and changes, mounted detached: seen by no other process, gone with the descriptor. Volumes and
               binds are put in their places where the kernel can do that to a detached mount (Linux 6.15).
 
@@ -22,7 +22,7 @@ from hezi._util.record import NamedTuple
 from hezi.db import containers
 from hezi.engine import find_container, held, holding, image_of
 from hezi.linux import fd as linux_fd
-from hezi.linux import pidfd, procfs
+from hezi.linux import mountinfo, pidfd, procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hezi.store.images import ImageStore
 
 _PATIENCE_S = 15.0
+_NO_FILES = frozenset({"cgroup", "cgroup2", "devpts", "mqueue", "proc", "sysfs"})
 _DIRECTORY = linux_fd.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -114,10 +115,13 @@ class Root(NamedTuple):
     """A container's root directory.
 
     :ivar owners: of a container that runs in a user namespace of its own: the numbers in it are the host's.
+    :ivar hidden: devices (st_dev) of what the kernel shows in it: /proc, /sys, /dev. For docker, which looks at a
+        container's files from outside, the places of these are empty directories.
     """
 
     fd: int
     owners: Owners | None = None
+    hidden: frozenset[int] = frozenset()
 
 
 def container_root(paths: Paths, store: ImageStore, row: ContainerRow, stack: ExitStack) -> Root:
@@ -132,8 +136,9 @@ def container_root(paths: Paths, store: ImageStore, row: ContainerRow, stack: Ex
         fd = running_root(paths, row)
         if fd >= 0:
             stack.callback(os.close, fd)
+            hidden = _hidden(row, process_of(paths, row), fd)
             with store.database.read() as connection:
-                return Root(fd, _owners(connection, row))
+                return Root(fd, _owners(connection, row), hidden)
         if _hold(paths, store, row, stack):
             break
         # It ends just now, or starts.
@@ -146,6 +151,28 @@ def container_root(paths: Paths, store: ImageStore, row: ContainerRow, stack: Ex
     stack.callback(os.close, fd)
     _mount_sources(paths, row, fd)
     return Root(fd)
+
+
+def _hidden(row: ContainerRow, process: Process | None, root_fd: int) -> frozenset[int]:
+    """Return the devices of file systems without files of their own, but for those that volumes and binds brought."""
+    if process is None:
+        return frozenset()
+    try:
+        entries = mountinfo.read(process.pid)
+    except OSError:
+        return frozenset()  # it has ended, and with it what was mounted
+    shown = (entry for entry in entries if entry.fstype in _NO_FILES or entry.mount_point == "/dev")
+    found = {os.makedev(entry.major, entry.minor) for entry in shown}
+    points = _details(row).get("mounts")
+    for point in points if isinstance(points, list) else ():
+        if point.get("Type") in {"bind", "volume", "image"}:
+            with suppress(OSError):
+                place = linux_fd.open_in_root(root_fd, str(point.get("Destination")), linux_fd.O_PATH)
+                try:
+                    found.discard(os.fstat(place).st_dev)
+                finally:
+                    os.close(place)
+    return frozenset(found)
 
 
 def _owners(connection: Connection, row: ContainerRow) -> Owners | None:
