@@ -43,11 +43,11 @@ tag {short base:latest} team/c:1
 save -o %d/several.tar team/b team/c:1 @full:3.1
 cross several.tar
 rmi team/b:1 team/b:2 team/c:1 @full:3.1
-load -i %d/several.tar
+~ load -i %d/several.tar
 ~ image ls --format '{{.Repository}}:{{.Tag}} {{.ID}}'
 image save --output %d/several.tar team/b:1
 cross several.tar
-load -i %d/several.tar
+~ load -i %d/several.tar
 """
 _NAMES_THAT_MOVE = """
 pull -q @one:1

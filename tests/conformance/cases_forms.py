@@ -5,7 +5,7 @@ from __future__ import annotations
 _FORMS = r"""
 ps -f ''
 events --since 1 --until 2 --filter ''
-volume ls -q -f ''
+volume ls -q -f name=forms -f ''
 run -l 'x y=z' --rm @life true
 volume create --label 'x y=z' forms
 run --rm --pull '' @life echo x

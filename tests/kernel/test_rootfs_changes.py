@@ -40,8 +40,8 @@ def box(tmp_path: Path) -> Iterator[Box]:
 def root_of(box: Box, name: str = "c1") -> Iterator[Path]:
     with ExitStack() as stack:
         store = stack.enter_context(ImageStore(box.paths.root))
-        fd = target.container_root(box.paths, store, target.find(store, name), stack)
-        yield Path(f"/proc/self/fd/{fd}")
+        root = target.container_root(box.paths, store, target.find(store, name), stack)
+        yield Path(f"/proc/self/fd/{root.fd}")
 
 
 def lines(box: Box, name: str = "c1") -> list[str]:

@@ -69,9 +69,6 @@ def parse(text: str) -> Mode:
     if kind in {KEEP_ID, "nomap"}:
         message = f"--userns={text} is about the ids of an ordinary user, and not for containers that root makes"
         raise errors.Error(errors.UNSUPPORTED, message, hint="--userns=auto gives a container ids of its own")
-    if text == "private":
-        message = "must provide at least one UID or GID mapping to configure a user namespace"
-        raise errors.Error(errors.INVALID, message, hint="--userns=auto chooses the mappings")
     raise errors.Error(errors.INVALID, "--userns: invalid USER mode", hint=f"one of: {', '.join(_FORMS)}")
 
 

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from hezi.runtime.plan import Options, Plan
     from hezi.spec.runtime import Process
 
-# All but time namespaces, which hezi's containers share with the host, user namespaces, which few have, and the cgroup
-# namespace, which comes later. What a container shares of these is joined too, which changes nothing.
+# All but time namespaces, which hezi's containers share with the host, and those that come last: the cgroup namespace,
+# and the user namespace, which few have. What a container shares of these is joined too, which changes nothing.
 _KINDS = ("ipc", "uts", "net", "pid", "mnt")
 _MAX_FDS = 2
 
@@ -121,11 +121,11 @@ def plan(process: Process, options: Options | None = None) -> Plan:
 def _entering(process: Process, chosen: Options) -> tuple[Process, list[tuple[str, ops.Operation]]]:
     """Give what leads into the container, and the process without what is done on the way."""
     known = chosen.owners
-    kinds = _KINDS if known is None else ("user", *_KINDS)
+    last = ("cgroup",) if known is None else ("user", "cgroup")
     made: list[tuple[str, ops.Operation]] = [
-        ("namespaces", ops_join.JoinContainer(kinds, process.oom_score_adj)),
+        ("namespaces", ops_join.JoinContainer(_KINDS, process.oom_score_adj)),
         ("namespaces", ops_spaces.CloneInit(())),
-        ("namespaces", ops_join.JoinCgroupNamespace()),
+        ("namespaces", ops_join.JoinLast(last)),
     ]
     # The adjustment is made on the way, where /proc is the host's.
     process = process._replace(oom_score_adj=None)

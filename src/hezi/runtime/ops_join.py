@@ -21,8 +21,8 @@ _ADJUSTMENT = "/proc/self/oom_score_adj"
 class JoinContainer(ops.Operation):
     """Enter all namespaces of the container's first process at once, named by a descriptor of it (Linux 5.8).
 
-    Its mount namespace too: the root and the working directory are the container's root from then on. But for the
-    cgroup namespace, which :class:`JoinCgroupNamespace` enters when the program's process is there.
+    Its mount namespace too: the root and the working directory are the container's root from then on. But for those
+    that :class:`JoinLast` enters when the program's process is there.
     """
 
     __slots__ = ("kinds", "oom_score_adj")
@@ -44,22 +44,29 @@ class JoinContainer(ops.Operation):
         nscalls.setns(context.fds[TARGET], flags)
 
 
-class JoinCgroupNamespace(ops.Operation):
-    """Enter the cgroup namespace of the container's first process, being in its groups already.
+class JoinLast(ops.Operation):
+    """Enter the cgroup namespace of the container's first process, being in its groups already, and its user namespace.
 
-    From within it nobody can be born in a group while he is outside of them: where v2 is mounted with nsdelegate, as
-    systemd does, that is ENOENT (cgroup_attach_permissions in kernel/cgroup/cgroup.c).
+    From within the first nobody can be born in a group while he is outside of them: where v2 is mounted with
+    nsdelegate, as systemd does, that is ENOENT (cgroup_attach_permissions in kernel/cgroup/cgroup.c). From within the
+    second nobody may enter a cgroup namespace that was made outside of it (cgroupns_install), so both come at once.
     """
 
-    __slots__ = ()
+    __slots__ = ("kinds",)
+
+    def __init__(self, kinds: tuple[str, ...]) -> None:
+        self.kinds = kinds
 
     def describe(self) -> str:
-        return "cgroup namespace of its first process"
+        return f"{' '.join(self.kinds)} namespace of its first process"
 
     def execute(self, context: ops.Context) -> None:
         target = context.fds.pop(TARGET)
+        flags = 0
+        for kind in self.kinds:
+            flags |= nscalls.KINDS[kind]
         try:
-            nscalls.setns(target, nscalls.KINDS["cgroup"])
+            nscalls.setns(target, flags)
         finally:
             os.close(target)
 

@@ -316,6 +316,6 @@ def test_capabilities_become_numbers():
 def test_a_program_is_born_in_its_groups_before_it_enters_their_namespace():
     """The other way round the kernel says ENOENT where cgroup v2 is mounted with nsdelegate."""
     made = joining.plan(boxes.spec("true").process)
-    assert names(made)[:3] == ["JoinContainer", "CloneInit", "JoinCgroupNamespace"]
+    assert names(made)[:3] == ["JoinContainer", "CloneInit", "JoinLast"]
     (join,) = find(made, "JoinContainer")
     assert "cgroup" not in join.kinds
