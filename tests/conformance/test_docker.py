@@ -26,6 +26,11 @@ def _cases(found):
 
 
 CASES = _cases([*cases_process.CASES, *cases_spaces.CASES, *cases_files.CASES])
+# Each is half a second of docker's; the others are for `make test-slow`. Both engines have seen the same lines before.
+_EACH = 4
+SHARE = [
+    case if number % _EACH == 0 else pytest.param(case, marks=pytest.mark.slow) for number, case in enumerate(CASES)
+]
 VOLUMES = _cases([*cases_volumes.CASES, *cases_life.CASES])
 LIMITS = _cases(cases_limits.CASES)
 NEEDS = pytest.mark.needs("root", "overlay", "docker:28", "docker-registry", "skopeo", "busybox", "mmdebstrap")
@@ -43,7 +48,7 @@ def _compare(both, case):
 
 
 @NEEDS
-@pytest.mark.parametrize("case", CASES, ids=[case.line[:60] for case in CASES])
+@pytest.mark.parametrize("case", SHARE, ids=[case.line[:60] for case in CASES])
 def test_same_as_docker(both, case):
     _compare(both, case)
 

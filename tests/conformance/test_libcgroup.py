@@ -39,6 +39,11 @@ VALUES = ("cpu.shares", "cpu.cfs_quota_us", "memory.limit_in_bytes", "pids.max",
 _COMPLAINTS = ("Error: failed to ", "Error: Unsupported option", "cgcreate wrong mode", "cgconfigparser wrong mode")
 LINES = [line for line in cases.LINES.splitlines() if line]
 MORE = [line for line in cases.MORE.splitlines() if line]
+# The others are for `make test-slow`.
+_EACH = 3
+SHARE = [
+    line if number % _EACH == 0 else pytest.param(line, marks=pytest.mark.slow) for number, line in enumerate(MORE)
+]
 # What the kernel has put by for a group of memory, a moment more or less.
 _USAGE = re.compile(r"^(memory\.(?:memsw\.)?usage_in_bytes: )\d+$", re.MULTILINE)
 _ANY_NUMBER = re.compile(r"^()\d+$", re.MULTILINE)
@@ -289,7 +294,7 @@ def test_the_same_line_does_the_same(line: str, links: Path, files: Path):
         assert attempt + 1 < tries, found
 
 
-@pytest.mark.parametrize("line", MORE)
+@pytest.mark.parametrize("line", SHARE)
 def test_the_same_line_with_something_odd_in_it_does_the_same(line: str, files: Path):
     tries = 5 if line.startswith("cgsnapshot") or " -a" in line else 1
     for attempt in range(tries):
