@@ -23,7 +23,7 @@ _ROOT = layout.make_tar([Entry("etc/", "dir", mode=0o755), Entry("etc/file", dat
 _PUSHED = re.compile(r"digest: sha256:[0-9a-f]{64} size: \d+")
 _MOUNTED = re.compile(r"Mounted from \S+")
 # What runs each time; the others are for `make test-slow`.
-_QUICK = frozenset({"save and load", "push"})
+_QUICK = frozenset({"save and load"})
 _LAYER = re.compile(r"^[0-9a-f]{12}: ")
 
 

@@ -40,7 +40,7 @@ _COMPLAINTS = ("Error: failed to ", "Error: Unsupported option", "cgcreate wrong
 LINES = [line for line in cases.LINES.splitlines() if line]
 MORE = [line for line in cases.MORE.splitlines() if line]
 # The others are for `make test-slow`.
-_EACH = 3
+_EACH = 5
 SHARE = [
     line if number % _EACH == 0 else pytest.param(line, marks=pytest.mark.slow) for number, line in enumerate(MORE)
 ]

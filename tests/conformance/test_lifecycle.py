@@ -7,6 +7,8 @@ import pytest
 from tests.conformance import cases_forms, cases_lifecycle, cases_script, cases_streams, container_peers
 from tests.conformance.known_lifecycle import KNOWN
 
+# Mostly waiting, for patience to end: for `make test-slow`.
+_SLOW = frozenset({"attach and run", "kill", "logs", "restart policies", "start", "stop and restart"})
 SESSIONS = {
     name: [line for line in text.splitlines() if line]
     for name, text in (
@@ -22,7 +24,9 @@ def both(engines):
 
 
 @pytest.mark.needs("root", "overlay", "docker:28", "docker-registry", "skopeo", "busybox")
-@pytest.mark.parametrize("name", SESSIONS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in _SLOW else name for name in SESSIONS]
+)
 def test_same_as_docker(both, name):
     found = []
     for line, pair in container_peers.run(both, SESSIONS[name]):

@@ -212,6 +212,7 @@ def links(tmp_path: Path) -> Path:
     return directory
 
 
+@pytest.mark.slow
 @pytest.mark.needs("cgget", "free-v1-controllers")
 def test_with_every_controller_mounted_both_say_the_same(tmp_path: Path, links: Path):
     (tmp_path / "nothing").mkdir()

@@ -18,6 +18,7 @@ from tests.support.registry import Registry
 pytestmark = [
     pytest.mark.needs("root", "overlay", "cgroup", "docker-registry", "busybox"),
     pytest.mark.usefixtures("leftovers_guard"),
+    pytest.mark.slow,
 ]
 FULL = ("the disk is full", "No space left on device")
 NO_NETWORK = ("--network", "none")

@@ -25,6 +25,7 @@ from tests.support.harness import Hezi
 pytestmark = [
     pytest.mark.needs("root", "overlay", "docker-registry", "skopeo", "busybox"),
     pytest.mark.usefixtures("leftovers_guard"),
+    pytest.mark.slow,
 ]
 _LAYERS = [archives.layer(f"noise-{number}", random.Random(number).randbytes(1_500_000)) for number in range(4)]
 

@@ -32,6 +32,7 @@ from tests.support.store import pull as store_pull
 pytestmark = [
     pytest.mark.needs("root", "overlay", "cgroup", "busybox", "docker-registry"),
     pytest.mark.usefixtures("leftovers_guard"),
+    pytest.mark.slow,
 ]
 
 _WORKER = "import sys; from tests.e2e.test_images_soak import work; work(*sys.argv[1:])"

@@ -18,7 +18,8 @@ from hezi.spec.digest import Digest
 from tests.support.harness import Hezi, wait_until
 from tests.support.toxic_registry import Reply, Seen, ToxicRegistry, fault, serve_range
 
-pytestmark = [pytest.mark.needs("root"), pytest.mark.usefixtures("leftovers_guard")]
+# What runs each time is a part of the table: test_registry_table.py.
+pytestmark = [pytest.mark.needs("root"), pytest.mark.usefixtures("leftovers_guard"), pytest.mark.slow]
 
 
 class Served(NamedTuple):
