@@ -61,14 +61,14 @@ def both(tmp_path_factory):
             assert done.code == 0, done.stderr
         yield pair
         for peer in pair:
-            peer.run(compare.Case("rm -f c1", plain=True))
+            peer.run(compare.Case("rm -f c1 c2 c4 c5", plain=True))
 
 
 def _image(directory: Path) -> None:
     tree = directory / "tree"
     (tree / "bin").mkdir(parents=True)
     shutil.copy(needs.find_tool("busybox"), tree / "bin" / "busybox")
-    for name in ("cat", "ip", "nslookup", "sleep", "true"):
+    for name in ("cat", "env", "ip", "nslookup", "sleep", "true"):
         (tree / "bin" / name).symlink_to("busybox")
     subprocess.run(["tar", "-C", tree, "-cf", directory / "bb.tar", "."], check=True)
 

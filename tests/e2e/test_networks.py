@@ -12,7 +12,7 @@ import pytest
 
 from hezi.linux.netlink import spaces
 from tests.support.harness import Hezi, Result, wait_until
-from tests.support.networks import ip_json, own_network
+from tests.support.networks import ip, ip_json, own_network
 
 pytestmark = pytest.mark.needs("root", "overlay", "docker-registry", "skopeo", "busybox", "ip", "nft")
 PATIENCE = 20.0
@@ -287,6 +287,45 @@ def test_a_networks_ports_are_made_direct_and_back(net: Net):
         done = net("network", "update", *line, check=False)
         assert (done.code != 0, words in done.stderr) == (True, True), done.stderr
     assert net("network", "update", "-o", "hezi.ports=input", "n").stdout == "n\n"
+
+
+def test_namespaces_are_known_to_ip_netns_where_that_is_wanted(net: Net):
+    def known() -> set[str]:
+        return {str(one["name"]) for one in ip_json("netns list")}
+
+    wanted = {"HEZI_NETWORK": "", "HEZI_IP_NETNS": "1"}
+    name, other = f"a{os.getpid()}", f"b{os.getpid()}"
+    for one in (name, other):
+        net.hezi.run("run", "-d", "--name", one, net.image, "sleep", "600", env=wanted, check=True)
+    assert {name, other} <= known()
+    ip(f"netns exec {name} true")
+    again = net.hezi.run("run", "--rm", "--name", name, net.image, "true", env=wanted)
+    assert again.code == 125
+    net("rm", "-f", name)
+    assert name not in known()
+    # The monitor killed: whoever comes next.
+    state = Path(net.hezi.runroot) / "containers" / net.inspect(other, ".Id") / "state.json"
+    os.kill(json.loads(state.read_text())["monitor_pid"], signal.SIGKILL)
+    assert wait_until(lambda: net("ps", "-q").stdout == "" and other not in known(), timeout=PATIENCE)
+    # What somebody else calls so is left alone.
+    ip(f"netns add {name}")
+    try:
+        taken = net.hezi.run("run", "--rm", "--name", name, net.image, "true", env=wanted)
+        assert (taken.code, f"a network namespace called {name} is there already" in taken.stderr) == (125, True)
+        assert name in known()
+    finally:
+        ip(f"netns delete {name}")
+
+
+def test_a_protocol_that_the_kernel_has_not_is_told_by_name(net: Net):
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP).close()
+    except OSError:
+        done = net("run", "--rm", "-p", "8080:80/sctp", "@", "true", check=False)
+        assert (done.code, "this kernel has no SCTP (module sctp)" in done.stderr) == (125, True), done.stderr
+    else:
+        net("run", "-d", "--name", "one", "-p", "8080:80/sctp", "@", "sleep", "600")
+        assert net("port", "one").stdout == "80/sctp -> 0.0.0.0:8080\n"
 
 
 @pytest.mark.slow

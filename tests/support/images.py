@@ -94,11 +94,7 @@ def write_nginx_tar(path: Path) -> None:
     """Debian's nginx as the root of a container: the files of its packages as they are installed, and its libraries."""
     packages = ["nginx", "nginx-common"]
     listed = subprocess.run(["dpkg", "-L", *packages], capture_output=True, text=True, check=True).stdout.split("\n")
-    linked = subprocess.run(["ldd", "/usr/sbin/nginx"], capture_output=True, text=True, check=True).stdout.split()
     files = {name for name in listed if name.startswith("/") and "/share/doc" not in name and os.path.isfile(name)}
-    files |= {os.path.realpath(word) for word in linked if word.startswith("/")}
-    # Names that libraries are looked for by, whatever directories are links on the machine.
-    links = {word: os.path.realpath(word) for word in linked if word.startswith("/")}
     site = {name for name in _below("/etc/nginx/sites-enabled") if os.path.islink(name)}
     entries = [
         Entry("etc/passwd", data=b"root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\n"),
@@ -106,10 +102,33 @@ def write_nginx_tar(path: Path) -> None:
         *(Entry(f"{name}/", "dir", mode=0o755) for name in ("run", "tmp", "var/log/nginx", "var/lib/nginx")),
         *(Entry(name[1:], data=Path(name).read_bytes(), mode=os.stat(name).st_mode & 0o777) for name in sorted(files)),
         *(Entry(name[1:], "symlink", target=os.readlink(name)) for name in sorted(site)),
-        *(Entry(name[1:], "symlink", target=real) for name, real in sorted(links.items()) if name != real),
+        *_libraries("/usr/sbin/nginx"),
         Entry("var/www/html/index.html", data=b"<h1>a box</h1>\n"),
     ]
     path.write_bytes(layout.make_tar(entries))
+
+
+def write_programs_tar(path: Path, programs: list[str]) -> None:
+    """Programs of this machine with their libraries, busybox, and a page for its web server, as a container's root."""
+    libraries = {entry.name: entry for program in programs for entry in _libraries(program)}
+    entries = [
+        Entry("tmp/", "dir", mode=0o1777),
+        Entry("www/index.html", data=b"<h1>a box</h1>\n"),
+        Entry("bin/busybox", data=Path(find_tool("busybox") or "").read_bytes(), mode=0o755),
+        *(Entry(program[1:], data=Path(program).read_bytes(), mode=0o755) for program in programs),
+        *libraries.values(),
+    ]
+    path.write_bytes(layout.make_tar(entries))
+
+
+def _libraries(program: str) -> list[Entry]:
+    """What a program is linked with, by the names that it is looked for by: directories may be links on the machine."""
+    words = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout.split()
+    links = {word: os.path.realpath(word) for word in words if word.startswith("/")}
+    return [
+        *(Entry(real[1:], data=Path(real).read_bytes(), mode=0o755) for real in sorted(set(links.values()))),
+        *(Entry(name[1:], "symlink", target=real) for name, real in sorted(links.items()) if name != real),
+    ]
 
 
 def _below(directory: str) -> list[str]:

@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hezi import errors
 from hezi.engine import files
 from hezi.engine.guests import Guest, Joined, place_of
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from hezi.network.sandbox import Attached, Wish
 
 NONE, HOST, BRIDGE, CONTAINER = "none", "host", "bridge", "container"
+# Set to anything: namespaces of containers that start are known to ``ip netns`` by the containers' names.
+IP_NETNS = "HEZI_IP_NETNS"
 _CONTAINER = "container:"
 _DISCARDED = "WARNING: Published ports are discarded when using {} network mode"
 _MIXED = "conflicting options: cannot attach both user-defined and non-user-defined network-modes"
@@ -166,7 +170,7 @@ def attach(
         return joining.join(paths, database, str(request.network))
     from hezi.db import networks as rows
     from hezi.engine import events, held, parse_ports
-    from hezi.network import sandbox
+    from hezi.network import links, sandbox
 
     row = rows.SandboxRow(guest.id, guest.name, *held.myself())
     publish = parse_ports.wanted(request.publish, request.expose, guest.image_ports, everything=request.publish_all)
@@ -177,6 +181,8 @@ def attach(
     for network, _ in attached.endpoints:
         events.tell_endpoint(paths, "connect", (network.id, network.name, network.driver), guest.id)
     try:
+        if os.environ.get(IP_NETNS):
+            links.add(place_of(paths), guest.id, guest.name)
         return Joined(attached.path, _files(database, guest, attached, resolve=local))
     except BaseException:
         detach(paths, database, guest.id)

@@ -117,8 +117,11 @@ def _bind(protocol: str, address: str, port: int) -> str:
     try:
         probe = _socket.socket(family, kind | _socket.SOCK_CLOEXEC, number)
     except OSError as error:
-        # A protocol that this kernel has no sockets for: nobody can be listening.
-        return "" if error.errno in {errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT} else str(error.strerror)
+        if error.errno == errno.EPROTONOSUPPORT:
+            # Nobody could listen, in a container neither; docker refuses it too.
+            return f"this kernel has no {protocol.upper()} (module {protocol})"
+        # Without IPv6 nobody of the host can be listening.
+        return "" if error.errno == errno.EAFNOSUPPORT else str(error.strerror)
     try:
         if family == _socket.AF_INET6:
             probe.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 1)

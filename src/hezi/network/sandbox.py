@@ -23,7 +23,7 @@ from hezi.db import networks as rows
 from hezi.linux import mount, pidfd
 from hezi.linux.netlink import spaces
 from hezi.linux.netlink.route import Route
-from hezi.network import bridge, catalog, entrance, firewall, ipam, kernel, macvlan, model, ports
+from hezi.network import bridge, catalog, entrance, firewall, ipam, kernel, links, macvlan, model, ports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -360,6 +360,7 @@ def _detach(database: Database, place: Place, container_id: str, only: rows.Sand
                 else:
                     bridge.unplug(route, endpoint)
         _unmount(place.namespace(container_id))
+        links.sweep(place)
     except OSError as error:
         doing = "cannot take the container's network apart"
         raise errors.from_os_error(doing, error) from error
@@ -540,6 +541,7 @@ def _sweep_strays(place: Place, known: Collection[str]) -> None:
                 with suppress(FileNotFoundError):
                     os.unlink(f"{place.namespace(container_id)}.dns")
             lock.release(remove=True)
+    links.sweep(place)
 
 
 def _lives(sandbox: rows.SandboxRow, boot: str) -> bool:
