@@ -181,8 +181,7 @@ RUN_CASES = [
     "inspect -f '{{range $name, $one := .NetworkSettings.Networks}}{{$name}} {{$one.IPAddress}};{{end}}' c1",
     "network connect --alias q n2 c1",
     "network disconnect -f n2 c1",
-    "events --since 1h --until 0s --filter network=n2 --filter event=create --filter event=connect "
-    "--format '{{.Type}} {{.Action}} {{json .Actor.Attributes}}'",
+    "events --since 1h --until 0s -f network=n2 -f event=create -f event=connect --format '{{json .Actor.Attributes}}'",
     "events --since 1h --until 0s --filter type=network --filter event=destroy --format '{{.Actor.Attributes.name}}'",
     "run --rm --network name=n1,ip=10.5.7.7 --ip 10.5.7.8 bb true",
     "run --rm --network name=n1,alias=x --network-alias y bb true",
