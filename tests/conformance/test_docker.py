@@ -27,7 +27,7 @@ def _cases(found):
 
 CASES = _cases([*cases_process.CASES, *cases_spaces.CASES, *cases_files.CASES])
 # Each is half a second of docker's; the others are for `make test-slow`. Both engines have seen the same lines before.
-_EACH = 6
+_EACH = 10
 SHARE = [
     case if number % _EACH == 0 else pytest.param(case, marks=pytest.mark.slow) for number, case in enumerate(CASES)
 ]

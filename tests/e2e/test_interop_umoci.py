@@ -13,7 +13,7 @@ from tests.support import layout
 from tests.support.harness import Hezi
 from tests.support.layout import Entry
 
-pytestmark = pytest.mark.needs("root", "overlay", "umoci", "skopeo", "busybox")
+pytestmark = [pytest.mark.needs("root", "overlay", "umoci", "skopeo", "busybox"), pytest.mark.slow]
 
 
 def umoci(*words: str | Path) -> str:

@@ -11,7 +11,7 @@ from tests.support import layout, registry
 from tests.support.harness import Hezi
 from tests.support.layout import Entry
 
-pytestmark = pytest.mark.needs("root", "overlay", "docker-registry", "skopeo")
+pytestmark = [pytest.mark.needs("root", "overlay", "docker-registry", "skopeo"), pytest.mark.slow]
 ARM, S390 = "linux/arm64", "linux/s390x"
 
 
