@@ -211,6 +211,17 @@ class Runtime:
         check([*argv, f"hezi-bench-{os.getpid()}"], before=self._namespace)
 
 
+def rootfs(scratch: Path) -> Path:
+    """Make the root of a bundle, with busybox in it."""
+    made = scratch / "rootfs"
+    for name in ("bin", "dev", "proc", "sys", "etc"):
+        (made / name).mkdir(parents=True)
+    program = made / "bin" / "busybox"
+    program.write_bytes(Path(find_tool("busybox") or "/bin/busybox").read_bytes())
+    program.chmod(0o755)
+    return made
+
+
 def _without_unified_cgroup() -> Callable[[], None] | None:
     """Return what a child calls to enter a mount namespace that looks like plain cgroup v1; None where that is moot.
 

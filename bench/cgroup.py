@@ -91,7 +91,7 @@ def _groups(scratch: Path, rounds: int) -> int:
     """crun's share is what a start takes longer with groups than with ``--cgroup-manager=disabled``."""
     cases = {"hezi": harness.timed(_life)}
     if find_tool("crun"):
-        rootfs = _rootfs(scratch)
+        rootfs = peers.rootfs(scratch)
         with_groups = peers.Runtime(scratch / "with", "crun", rootfs, resources=_OCI, path=f"{GROUP}/crun")
         without = peers.Runtime(scratch / "without", "crun", rootfs, options=("--cgroup-manager=disabled",))
         cases["crun run with them"] = harness.timed(with_groups.run)
@@ -111,16 +111,6 @@ def _groups(scratch: Path, rounds: int) -> int:
     print(f"  crun's share of its start: {share * 1000:.1f} ms; hezi / crun: {mine / share:.2f}")
     print(f"  no more than crun's: {'met' if mine <= share else 'MISSED'}")
     return mine > share
-
-
-def _rootfs(scratch: Path) -> Path:
-    rootfs = scratch / "rootfs"
-    for name in ("bin", "dev", "proc", "sys", "etc"):
-        (rootfs / name).mkdir(parents=True)
-    program = rootfs / "bin" / "busybox"
-    program.write_bytes(Path(find_tool("busybox") or "/bin/busybox").read_bytes())
-    program.chmod(0o755)
-    return rootfs
 
 
 def _life() -> None:

@@ -47,12 +47,7 @@ def _from_python(scratch: Path, reference: str) -> Callable[[], object]:
 
 
 def _runtimes(scratch: Path) -> list[peers.Runtime]:
-    rootfs = scratch / "rootfs"
-    for name in ("bin", "dev", "proc", "sys", "etc"):
-        (rootfs / name).mkdir(parents=True)
-    program = rootfs / "bin" / "busybox"
-    program.write_bytes(Path(find_tool("busybox") or "/bin/busybox").read_bytes())
-    program.chmod(0o755)
+    rootfs = peers.rootfs(scratch)
     return [peers.Runtime(scratch, name, rootfs) for name in ("crun", "runc") if find_tool(name)]
 
 

@@ -49,6 +49,19 @@ def make_private_dir(path: str) -> None:
         return
 
 
+def remove_path(path: str) -> None:
+    """As :func:`remove_tree`, for a tree whose directory nobody else may change.
+
+    :raises OSError: as there; the directory that it is in cannot be opened.
+    """
+    above, name = os.path.split(path)
+    fd = os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        remove_tree(fd, name)
+    finally:
+        os.close(fd)
+
+
 def remove_tree(dir_fd: int, name: str | bytes) -> None:
     """Remove the tree ``name`` below ``dir_fd``; a link is removed, never followed; what is gone already is fine.
 

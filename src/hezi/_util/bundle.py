@@ -135,8 +135,7 @@ def write(path: str | None = None) -> bool:
     entries: dict[str, _Entry] = {}
     codes: list[bytes] = []
     offset = 0
-    for name, source, code in _compiled():
-        now = os.stat(source)
+    for name, source, now, code in _compiled():
         packed = marshal.dumps(code)
         entries[name] = (offset, len(packed), now.st_mtime_ns, now.st_size, source[len(_ROOT) :])
         codes.append(packed)
@@ -180,8 +179,8 @@ def _read_index(path: str) -> tuple[int, dict[str, _Entry]]:
     return (_HEAD + length, entries) if (version, root) == (hezi.__version__, _ROOT) else (0, {})
 
 
-def _compiled() -> Iterator[tuple[str, str, CodeType]]:
-    """Walk over the modules that have a compiled file: name, source, code."""
+def _compiled() -> Iterator[tuple[str, str, os.stat_result, CodeType]]:
+    """Walk over the modules that have a compiled file: name, source, what it was before it was read, code."""
     for directory, below, files in os.walk(_ROOT):
         below.sort()
         package = "hezi" + directory[len(_ROOT) :].replace("/", ".")
@@ -191,8 +190,10 @@ def _compiled() -> Iterator[tuple[str, str, CodeType]]:
                 continue
             name = package if file == _INIT[1:] else f"{package}.{file[:-3]}"
             try:
+                # Before its code: one that is edited in between must not pass for what it is then.
+                now = os.stat(source)
                 code = SourceFileLoader(name, source).get_code(name)
             except (OSError, SyntaxError):
                 continue
             if code is not None:
-                yield name, source, code
+                yield name, source, now, code

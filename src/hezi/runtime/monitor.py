@@ -534,13 +534,8 @@ class Monitor:
         from hezi._util import atomic
 
         path = self.settings["directory"]
-        parent, name = os.path.split(path)
         try:
-            at = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                atomic.remove_tree(at, name)
-            finally:
-                os.close(at)
+            atomic.remove_path(path)
         except OSError as error:
             self.error = f"cannot remove {path}: {error.strerror}"
             return

@@ -349,13 +349,8 @@ def _save(reference: Reference, manifest: Reference, document: dict[str, Any]) -
 
 
 def _remove(reference: Reference) -> None:
-    above, name = os.path.split(_directory(reference))
     try:
-        fd = os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            atomic.remove_tree(fd, name)
-        finally:
-            os.close(fd)
+        atomic.remove_path(_directory(reference))
     except OSError as error:
         doing = "cannot remove the manifest list"
         raise errors.from_os_error(doing, error) from error
