@@ -11,18 +11,10 @@ from collections.abc import Iterator
 import pytest
 
 import hezi as library
+from hezi.engine.containers import api, stats
 from tests.support.harness import Hezi, wait_until
 
 pytestmark = pytest.mark.needs("root", "overlay", "cgroup", "docker-registry", "skopeo", "busybox")
-
-
-@pytest.fixture(scope="module")
-def hezi(tmp_path_factory: pytest.TempPathFactory, busybox_image: str) -> Iterator[Hezi]:
-    """One installation for all of these, with the image in it."""
-    hezi = Hezi(tmp_path_factory.mktemp("life"))
-    hezi.run("pull", busybox_image, check=True)
-    yield hezi
-    hezi.clean_up()
 
 
 @pytest.fixture(autouse=True)
@@ -201,6 +193,21 @@ def test_stats_counts_memory_processes_and_processor_time(hezi: Hezi, run) -> No
     hezi.run("stop", "-t", "0", "idle", check=True)
     stopped = engine.containers.get("idle").stats()
     assert (stopped.memory, stopped.memory_limit, stopped.pids, stopped.cpu_percent) == (0, 0, 0, 0.0)
+
+
+def test_looking_again_and_again_at_what_does_not_run_waits_in_between(
+    hezi: Hezi, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("ended", "true", wait=True)
+    waited: list[float] = []
+    monkeypatch.setattr(stats.time, "sleep", waited.append)
+    paths = library.Engine(str(hezi.root), str(hezi.runroot)).paths
+    with api.opened(paths) as database:
+        looks = stats.stream(paths, database, ["ended"], interval=9.0)
+        assert [one.name for _ in range(3) for one in next(looks)] == ["ended"] * 3
+        looks.close()
+    assert len(waited) == 2
+    assert min(waited) > 1
 
 
 def test_update_reaches_the_running_container_and_its_next_start(hezi: Hezi, run) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import stat
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,15 +14,6 @@ from tests.support.harness import Hezi
 
 pytestmark = pytest.mark.needs("root", "overlay", "docker-registry", "skopeo", "busybox", "cgroup-v1")
 MB = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def hezi(tmp_path_factory: pytest.TempPathFactory, busybox_image: str) -> Iterator[Hezi]:
-    """One installation for all of these, with the image in it."""
-    hezi = Hezi(tmp_path_factory.mktemp("limits"))
-    hezi.run("pull", busybox_image, check=True)
-    yield hezi
-    hezi.clean_up()
 
 
 @pytest.fixture(scope="module")

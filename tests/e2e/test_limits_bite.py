@@ -52,15 +52,6 @@ LIMITS_OF_RUN = {
 }
 
 
-@pytest.fixture(scope="module")
-def hezi(tmp_path_factory: pytest.TempPathFactory, busybox_image: str) -> Iterator[Hezi]:
-    """One installation for all of these, with the image in it."""
-    hezi = Hezi(tmp_path_factory.mktemp("bite"))
-    hezi.run("pull", busybox_image, check=True)
-    yield hezi
-    hezi.clean_up()
-
-
 @pytest.fixture
 def start(hezi: Hezi, busybox_image: str) -> Iterator:
     """Start a container in the background; all of a test's are removed after it."""

@@ -24,15 +24,6 @@ NO_NETWORK = ("--network", "none")
 
 
 @pytest.fixture(scope="module")
-def hezi(tmp_path_factory: pytest.TempPathFactory, busybox_image: str) -> Iterator[Hezi]:
-    """One installation for all of these, with the image in it."""
-    hezi = Hezi(tmp_path_factory.mktemp("limits"))
-    hezi.run("pull", busybox_image, check=True)
-    yield hezi
-    hezi.clean_up()
-
-
-@pytest.fixture(scope="module")
 def disk() -> tuple[str, str]:
     """A whole disk that nothing is mounted from: its path, and its numbers."""
     with open("/proc/self/mounts") as file, open("/proc/swaps") as swaps:

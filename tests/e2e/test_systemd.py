@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,6 @@ TOP = Path("/sys/fs/cgroup")
 
 def systemctl(*words: str) -> str:
     return subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False).stdout
-
-
-@pytest.fixture(scope="module")
-def hezi(tmp_path_factory: pytest.TempPathFactory, busybox_image: str) -> Iterator[Hezi]:
-    """One installation for all of these, with the image in it."""
-    hezi = Hezi(tmp_path_factory.mktemp("systemd"))
-    hezi.run("pull", busybox_image, check=True)
-    yield hezi
-    hezi.clean_up()
 
 
 def run(hezi: Hezi, image: str, *flags: str, command: tuple[str, ...] = ("sleep", "1000")) -> tuple[str, Path]:

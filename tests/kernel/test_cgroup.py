@@ -15,13 +15,13 @@ import pytest
 
 from hezi.engine import defaults
 from hezi.linux import mount, namespaces
-from hezi.linux.cgroup import ebpf, layout, manager, view
+from hezi.linux.cgroup import ebpf, glance, layout, manager, view
 from hezi.linux.cgroup.controllers import devices, pids
 from hezi.linux.cgroup.layout import Layout
 from hezi.linux.cgroup.manager import ContainerCgroup
 from hezi.spec.runtime import DeviceRule, Resources
 from tests.support.harness import wait_until
-from tests.support.in_child import in_child, only_child
+from tests.support.in_child import forked, in_child
 
 pytestmark = pytest.mark.needs("root")
 
@@ -299,6 +299,34 @@ def test_a_process_can_move_itself_without_waiting(group: ContainerCgroup) -> No
     assert child(work) == (0, repr([True] * len(group._members)))
 
 
+def test_values_of_many_groups_are_read_with_one_descriptor_for_each_hierarchy(group: ContainerCgroup) -> None:
+    host = Layout(WHOLE.kind, tuple(member.hierarchy for member in group._members))
+    carrier = next((name for name in ("pids", "memory") if group.carrying(name)), None)
+    before = len(os.listdir("/proc/self/fd"))
+    with glance.Glances(host) as glances:
+        seen = glances.at(carrier, group.path) if carrier else glances.v2(group.path)
+        assert seen is not None
+        assert seen.read("cgroup.procs") == ""
+        assert not seen.has("no.such")
+        assert len(os.listdir("/proc/self/fd")) == before + 1
+        # Another parent, and back: what was said first comes again, and no descriptor is left.
+        other = glances.at(carrier, PARENT) if carrier else glances.v2(PARENT)
+        assert other is not None
+        assert other.path == os.path.dirname(seen.path)
+        assert len(os.listdir("/proc/self/fd")) == before + 1
+        again = glances.at(carrier, group.path) if carrier else glances.v2(group.path)
+        assert again is not None
+        assert again.path == seen.path
+        gone = glances.at(carrier, f"{PARENT}/two") if carrier else glances.v2(f"{PARENT}/two")
+        assert gone is not None
+        with pytest.raises(FileNotFoundError):
+            gone.read("cgroup.procs")
+        assert glances.at("no-such", group.path) is None
+        with pytest.raises(OSError, match="Invalid"):
+            (glances.at(carrier, f"{PARENT}/../x") if carrier else glances.v2(f"{PARENT}/../x"))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_memory_counts_its_victims(group: ContainerCgroup) -> None:
     carrier = group._carrying("memory")
     if carrier is None:
@@ -323,10 +351,7 @@ def test_a_new_process_can_be_born_in_the_group() -> None:
         v2 = layout.detect().v2
         group = manager.create(layout.Layout("v2", (v2,)), f"{parent}/one")
         try:
-            pid, pidfd = namespaces.clone3(0, cgroup_fd=group.cgroup_fd)
-            only_child(lambda: os._exit(0 if tree.membership()[""].endswith("/one") else 1), pid)
-            os.close(pidfd)
-            assert os.waitpid(pid, 0)[1] == 0
+            assert forked(lambda: os._exit(not tree.membership()[""].endswith("/one")), cgroup_fd=group.cgroup_fd) == 0
         finally:
             group.delete()
             group.close()

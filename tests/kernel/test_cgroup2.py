@@ -8,7 +8,7 @@ import os
 import pytest
 
 from hezi.linux import namespaces
-from tests.support.in_child import in_child, only_child, raises
+from tests.support.in_child import forked, in_child, raises
 
 pytestmark = pytest.mark.needs("root", "cgroup2")
 NAME = f"hezi-test-{os.getpid()}"
@@ -36,10 +36,7 @@ def test_a_user_moves_processes_within_what_was_delegated_and_not_out_of_it():
                 with raises(errno.EACCES), open(f"{outer.path}/cgroup.procs", "w") as file:
                     file.write("0")
 
-            pid, pidfd = namespaces.clone3(0)
-            only_child(as_user, pid)
-            os.close(pidfd)
-            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            code = forked(as_user)
             with tree.top(one) as top:
                 top.add(0)
             outer.remove(recursive=True, timeout=5)
@@ -73,10 +70,7 @@ def test_the_top_of_a_namespace_keeps_the_limits_its_maker_gave_it():
                 with raises(errno.ENOENT), open(f"{one.mount_point}/cgroup.procs", "w") as file:
                     file.write("0")
 
-            pid, pidfd = namespaces.clone3(0)
-            only_child(within, pid)
-            os.close(pidfd)
-            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            code = forked(within)
             with tree.top(one) as top:
                 top.add(0)
             group.remove(recursive=True, timeout=5)
@@ -111,11 +105,8 @@ def test_programs_join_where_the_first_process_went_and_the_next_run_begins_anew
                         group.hand_on(domain[0])
                         where = groups.inner(os.getpid())
                         assert os.path.sameopenfile(where, inner.fd)
-                        pid, pidfd = namespaces.clone3(0, cgroup_fd=where)
-                        only_child(lambda: None, pid)
-                        os.close(pidfd)
+                        assert forked(lambda: None, cgroup_fd=where) == 0
                         os.close(where)
-                        assert os.waitpid(pid, 0)[1] == 0
                     top.add(0)
                     groups.reset()
                     assert group.children() == ()

@@ -89,6 +89,15 @@ def debian_image(registry_server: registry.Registry, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="module")
+def hezi(tmp_path_factory: pytest.TempPathFactory, busybox_image: str) -> Iterator[Hezi]:
+    """One installation for all tests of a module, with ``busybox_image`` in it."""
+    one = Hezi(tmp_path_factory.mktemp("hezi"))
+    one.run("pull", busybox_image, check=True)
+    yield one
+    one.clean_up()
+
+
+@pytest.fixture(scope="module")
 def living(tmp_path_factory: pytest.TempPathFactory, busybox_image: str) -> Iterator[Life]:
     """The root of :func:`life`, one for all tests of a module."""
     one = Life(tmp_path_factory.mktemp("life") / "hezi", busybox_image)

@@ -41,7 +41,7 @@ from hezi.linux import (
     abi, caps, fd, features, idmap, mount, mountinfo, namespaces, nsobject, pidfd, prctl, procfs,
     propagation, pty, rlimits,
 )
-from tests.support.in_child import hide, listed, only_child, raises
+from tests.support.in_child import forked, hide, listed, only_child, raises
 """
 
 
@@ -97,6 +97,15 @@ def only_child(body: Callable[[], object], pid: int) -> None:
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def forked(body: Callable[[], object], *, cgroup_fd: int | None = None) -> int:
+    """Run ``body`` in a child, born in a group of cgroup v2 if one is given; return its exit code, 0 if it did well."""
+    from hezi.linux import nscalls
+
+    pid, _ = nscalls.clone3(cgroup_fd=cgroup_fd, want_pidfd=False)
+    only_child(body, pid)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def hide(*calls: str) -> None:

@@ -244,6 +244,11 @@ def decode(config: str) -> Details:
     return Details(**known)
 
 
+def cgroup_of(config: str) -> str:
+    """Return the group of a container from its row, where nothing else is asked."""
+    return str(jsondoc.load_object(config.encode(), limit=_MOST_CONFIG, ours=True).get("cgroup", ""))
+
+
 def from_row(paths: Paths, database: Database, row: containers.ContainerRow) -> Record:
     """Return the record of a row that somebody else wrote."""
     return Record(paths, database, row.id, row.name, decode(row.config))

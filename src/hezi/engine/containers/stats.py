@@ -1,13 +1,14 @@
 """``stats``: what containers use, read from their cgroups (v1 and v2) and their network namespaces.
 
-    processor    cpuacct.usage                        cpu.stat                 twice, an interval apart
+    processor    cpuacct.usage                        cpu.stat                 twice, an interval apart; all the
+                                                                               rest is read in between
     memory       memory.usage_in_bytes less           memory.current less      what the kernel may drop at once
                  total_inactive_file                  inactive_file            is not counted, as docker's table
     disks        blkio.throttle.*_recursive           io.stat
     processes    pids.current                         the same
     network      /proc/PID/net/dev, without lo, of a network namespace of the container's own
 
-Groups are opened for each look and closed again: hundreds of containers need no hundreds of descriptors.
+No group is opened (:mod:`hezi.linux.cgroup.glance`): hundreds of containers need no hundreds of descriptors.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ from hezi.db import containers
 from hezi.engine import find_container, held, record
 from hezi.linux.cgroup import layout, manager
 from hezi.linux.cgroup.controllers import io, memory, memory_limits, pids
+from hezi.linux.cgroup.glance import Glances
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from hezi.db.connection import Database
-    from hezi.db.containers import ContainerRow
     from hezi.engine.paths import Paths
-    from hezi.linux.cgroup.layout import Layout
-    from hezi.linux.cgroup.manager import ContainerCgroup
+    from hezi.linux.cgroup.glance import Glance
+
+    # id -> when, and the processor time until then; both in nanoseconds
+    _Times = dict[str, tuple[int, int]]
 
 
-# Where to look: v1's other hierarchies need not be opened, which is half of the work.
-_COUNTING = frozenset({"cpuacct", memory.NAME, "blkio", "io", pids.NAME})
-_TIME = frozenset({"cpuacct"})
+_STREAMED = 1.0
 
 
 class Stats(NamedTuple):
@@ -64,56 +65,55 @@ class Stats(NamedTuple):
         return 100.0 * self.memory / self.memory_limit if self.memory_limit else 0.0
 
 
-class _Look(NamedTuple):
-    """One look at one container; times in nanoseconds, -1 when it does not run."""
+class _Container(NamedTuple):
+    """One to look at.
 
-    at_ns: int
-    cpu_ns: int
-    stats: Stats
+    :ivar cgroup: "" when it does not run.
+    """
+
+    id: str
+    name: str
+    asked: str
+    cgroup: str
 
 
 def once(
-    paths: Paths, database: Database, names: Sequence[str], *, all_states: bool = False, interval: float = 0.5
+    paths: Paths, database: Database, names: Sequence[str], *, all_states: bool = False, interval: float
 ) -> tuple[Stats, ...]:
     """Look twice.
 
     :raises errors.Error: NOT_FOUND.
     """
-    return next(stream(paths, database, names, all_states=all_states, interval=interval))
+    found = stream(paths, database, names, all_states=all_states, interval=interval)
+    try:
+        return next(found)
+    finally:
+        found.close()
 
 
 def stream(
-    paths: Paths, database: Database, names: Sequence[str], *, all_states: bool = False, interval: float = 1.0
-) -> Iterator[tuple[Stats, ...]]:
+    paths: Paths, database: Database, names: Sequence[str], *, all_states: bool = False, interval: float = _STREAMED
+) -> Generator[tuple[Stats, ...], None, None]:
     """Yield what containers use, each ``interval`` seconds, for ever; those named must be there at the beginning.
 
     :raises errors.Error: NOT_FOUND.
     """
-    host = layout.detect()
     ids = _ids(database, names)
-    # Of what was before only the time of the processors counts.
-    first = _looks(paths, database, _only(host, _TIME), ids, all_states=all_states, time_only=True)
-    before = {look.stats.id: look for look in first}
-    host = _only(host, _COUNTING)
-    while True:
-        if any(look.cpu_ns >= 0 for look in before.values()):
-            time.sleep(interval)
-        looks = _looks(paths, database, host, ids, all_states=all_states)
-        yield tuple(_with_cpu(look, before.get(look.stats.id)) for look in looks)
-        if not before:
-            time.sleep(interval)
-        before = {look.stats.id: look for look in looks}
-
-
-def _only(host: Layout, controllers: frozenset[str]) -> Layout:
-    """The hierarchies with one of the controllers, and v2 where no other counts time; all where that leaves none."""
-    timed = host.carrying("cpuacct") is not None
-    chosen = [
-        one
-        for one in host.hierarchies
-        if not controllers.isdisjoint(one.controllers) or (one.version == 2 and not timed)
-    ]
-    return host._replace(hierarchies=tuple(chosen) or host.hierarchies)
+    with Glances(layout.detect()) as glances:
+        known: dict[str, str] = {}
+        listed = _listed(database, ids, known)
+        before, begin = _times(glances, listed), time.monotonic()
+        wanted = bool(before)
+        while True:
+            # The time between two looks at the processors is the time for all the rest.
+            seen = _seen(paths, listed, every=bool(ids) or all_states)
+            found = [_read(glances, one, pid) for one, pid in seen]
+            if wanted:
+                time.sleep(max(0.0, interval - (time.monotonic() - begin)))
+            now, begin = _times(glances, [one for one, pid in seen if pid]), time.monotonic()
+            yield tuple(_with_cpu(one, before.get(one.id), now.get(one.id)) for one in found)
+            before, wanted = now, True
+            listed = _listed(database, ids, known)
 
 
 def _ids(database: Database, names: Sequence[str]) -> dict[str, str]:
@@ -122,95 +122,110 @@ def _ids(database: Database, names: Sequence[str]) -> dict[str, str]:
         return {find_container.find(connection, name).id: name for name in names}
 
 
-def _looks(
-    paths: Paths,
-    database: Database,
-    host: Layout,
-    ids: dict[str, str],
-    *,
-    all_states: bool,
-    time_only: bool = False,
-) -> list[_Look]:
+def _listed(database: Database, ids: dict[str, str], known: dict[str, str]) -> list[_Container]:
+    """List the containers in question.
+
+    :param known: id -> group of those met before; what is in a row's document is read once.
+    """
     with database.read() as connection:
         rows = [row for row in containers.list_all(connection) if row.state != containers.NEW]
     if ids:
-        known = {row.id: row for row in rows}
-        rows = [known[one] for one in ids if one in known]
-    boot = held.boot()
-    looks = []
+        by_id = {row.id: row for row in rows}
+        rows = [by_id[one] for one in ids if one in by_id]
+    found = []
     for row in rows:
-        pid = _process(paths, row, boot)
-        if pid or ids or all_states:
-            looks.append(_look(row, ids.get(row.id) or row.id[:12], host, pid, time_only=time_only))
-    return looks
+        runs = row.state == containers.RUNNING
+        if runs and row.id not in known:
+            known[row.id] = record.cgroup_of(row.config)
+        found.append(_Container(row.id, row.name, ids.get(row.id) or row.id[:12], known[row.id] if runs else ""))
+    return found
 
 
-def _process(paths: Paths, row: ContainerRow, boot: str) -> int:
-    """Return the first process of a container, 0 when it does not run."""
-    if row.state != containers.RUNNING:
+def _seen(paths: Paths, listed: Iterable[_Container], *, every: bool) -> list[tuple[_Container, int]]:
+    """Choose those to show, each with its first process; 0 when it does not run.
+
+    :param every: those too.
+    """
+    boot = held.boot()
+    found = [(one, _process(paths, one, boot)) for one in listed]
+    return found if every else [(one, pid) for one, pid in found if pid]
+
+
+def _process(paths: Paths, one: _Container, boot: str) -> int:
+    if not one.cgroup:
         return 0
-    said = held.state(paths, row.id, boot)
+    said = held.state(paths, one.id, boot)
     return int(said["pid"]) if said is not None and said["status"] in {"running", "paused"} else 0
 
 
-def _look(row: ContainerRow, asked: str, host: Layout, pid: int, *, time_only: bool) -> _Look:
-    empty = _Look(0, -1, Stats(row.id, row.name, asked))
-    if not pid:
-        return empty
-    try:
-        group = manager.open_existing(host, record.decode(row.config).cgroup)
-        if group is None:
-            return empty
-        with group:
-            return _read(group, empty.stats, pid, time_only=time_only)
-    except (OSError, ValueError):
-        return empty  # it ended meanwhile
+def _times(glances: Glances, listed: Iterable[_Container]) -> _Times:
+    """Read the processor time of those that run."""
+    found = {}
+    for one in listed:
+        if one.cgroup:
+            with suppress(OSError, ValueError):  # it ended meanwhile
+                used = _processor(glances, one.cgroup)
+                found[one.id] = (time.monotonic_ns(), used)
+    return found
 
 
-def _read(group: ContainerCgroup, empty: Stats, pid: int, *, time_only: bool) -> _Look:
-    accounts, v2 = group.carrying("cpuacct"), group.v2
-    cpu = 0
+def _processor(glances: Glances, cgroup: str) -> int:
+    """Nanoseconds."""
+    accounts = glances.at("cpuacct", cgroup)
     if accounts is not None:
-        cpu = int(accounts.read("cpuacct.usage"))
-    elif v2 is not None:
-        cpu = int(_pairs(v2.read("cpu.stat")).get("usage_usec", 0)) * 1000
-    at = time.monotonic_ns()
-    if time_only:
-        return _Look(at, cpu, empty)
-    used, limit = _memory(group)
-    disks = group.carrying("blkio") or group.carrying("io")
-    flow = io.Use(0, 0, 0, 0) if disks is None else io.use(disks)
-    counter = group.carrying(pids.NAME)
-    received, sent = _network(pid)
-    count = pids.current(counter) if counter is not None else len(group.pids())
-    found = empty._replace(
-        memory=used,
-        memory_limit=limit,
-        net_received=received,
-        net_sent=sent,
-        read=flow.read_bytes,
-        written=flow.write_bytes,
-        pids=count,
-    )
-    return _Look(at, cpu, found)
+        return int(accounts.read("cpuacct.usage"))
+    v2 = glances.v2(cgroup)
+    return 0 if v2 is None else _value(v2.read("cpu.stat"), "usage_usec") * 1000
 
 
-def _memory(group: ContainerCgroup) -> tuple[int, int]:
+def _read(glances: Glances, one: _Container, pid: int) -> Stats:
+    """Read all but the processor time; zeros for what ended meanwhile."""
+    found = Stats(one.id, one.name, one.asked)
+    if not pid:
+        return found
+    with suppress(OSError, ValueError):
+        used, limit = _memory(glances.at(memory.NAME, one.cgroup))
+        disks = glances.at("blkio", one.cgroup) or glances.at("io", one.cgroup)
+        read, written = (0, 0) if disks is None else io.transferred(disks)
+        received, sent = _network(pid)
+        return found._replace(
+            memory=used,
+            memory_limit=limit,
+            net_received=received,
+            net_sent=sent,
+            read=read,
+            written=written,
+            pids=_count(glances.at(pids.NAME, one.cgroup), one.cgroup),
+        )
+    return found
+
+
+def _count(counter: Glance | None, cgroup: str) -> int:
+    """Tasks, or where nobody counts them, processes."""
+    if counter is not None and counter.has("pids.current"):
+        return pids.current(counter)
+    group = manager.open_existing(layout.detect(), cgroup)
+    if group is None:
+        return 0
+    with group:
+        return len(group.pids())
+
+
+def _memory(carrier: Glance | None) -> tuple[int, int]:
     """Return what is in use and what there may be."""
-    carrier = group.carrying(memory.NAME)
-    if carrier is None:
+    if carrier is None or not memory_limits.is_limited(carrier):
         return 0, 0
-    used = memory_limits.use(carrier).current
-    inactive = int(
-        _pairs(carrier.read("memory.stat")).get("inactive_file" if carrier.version == 2 else "total_inactive_file", 0)
-    )
-    limit = memory_limits.read(carrier).limit
+    used = memory_limits.current(carrier)
+    inactive = _value(carrier.read("memory.stat"), "inactive_file" if carrier.version == 2 else "total_inactive_file")
+    limit = memory_limits.limit(carrier)
     host = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return (used - inactive if inactive < used else used), min(host, limit) if limit and limit > 0 else host
+    return (used - inactive if inactive < used else used), min(host, limit) if limit > 0 else host
 
 
-def _pairs(text: str) -> dict[str, str]:
-    return dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
+def _value(text: str, name: str) -> int:
+    """The number behind a name, of lines of both."""
+    behind = f"\n{text}".partition(f"\n{name} ")[2]
+    return int(behind.partition("\n")[0] or 0)
 
 
 def _network(pid: int) -> tuple[int, int]:
@@ -228,9 +243,9 @@ def _network(pid: int) -> tuple[int, int]:
     return received, sent
 
 
-def _with_cpu(look: _Look, before: _Look | None) -> Stats:
-    if before is None or look.cpu_ns < 0 or before.cpu_ns < 0 or look.at_ns <= before.at_ns:
-        return look.stats
+def _with_cpu(found: Stats, before: tuple[int, int] | None, now: tuple[int, int] | None) -> Stats:
+    if before is None or now is None or now[0] <= before[0]:
+        return found
     # Started anew in between, it counts from the beginning again.
-    used = max(0, look.cpu_ns - before.cpu_ns)
-    return look.stats._replace(cpu_percent=100.0 * used / (look.at_ns - before.at_ns))
+    used = max(0, now[1] - before[1])
+    return found._replace(cpu_percent=100.0 * used / (now[0] - before[0]))

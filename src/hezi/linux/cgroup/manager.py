@@ -425,10 +425,7 @@ def walk(hierarchy: Hierarchy, parts: list[str], *, make: bool) -> int:
         if make and hierarchy.version == 2:
             _hand_on(at, hierarchy)
         for part in parts:
-            if make:
-                _mkdir(at, part)
-            child = os.open(part, _PATH_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
-            above, at = at, child
+            above, at = at, _step(at, part, make=make)
             try:
                 if make and hierarchy.version == 1 and "cpuset" in hierarchy.controllers:
                     # One that is there already too: somebody's mkdir left it with nothing to hand to those below.
@@ -441,6 +438,18 @@ def walk(hierarchy: Hierarchy, parts: list[str], *, make: bool) -> int:
         os.close(at)
         raise
     return at
+
+
+def _step(at: int, part: str, *, make: bool) -> int:
+    """Open the group one down; making is tried only where there is none, which is the rarer case."""
+    flags = _PATH_DIRECTORY | os.O_NOFOLLOW
+    try:
+        return os.open(part, flags, dir_fd=at)
+    except FileNotFoundError:
+        if not make:
+            raise
+    _mkdir(at, part)
+    return os.open(part, flags, dir_fd=at)
 
 
 def check_magic(at: int, hierarchy: Hierarchy) -> None:

@@ -8,7 +8,6 @@ leaves out those that v2 alone has), /proc/self/cgroup numbers the hierarchies.
 from __future__ import annotations
 
 from hezi._util.record import NamedTuple
-from hezi.linux import mountinfo
 from hezi.linux.cgroup import layout
 
 TYPE_CHECKING = False
@@ -99,7 +98,7 @@ def take() -> Survey:
             table = file.read()
     except FileNotFoundError:
         table = ""  # a kernel without v1
-    return parse(mountinfo.read(), membership, table, layout.handed_on)
+    return parse(layout.mounts(), membership, table, layout.handed_on)
 
 
 def parse(

@@ -164,6 +164,16 @@ def use(group: Group) -> Use:
     return Use(total["rbytes"], total["wbytes"], total["rios"], total["wios"])
 
 
+def transferred(group: Group) -> tuple[int, int]:
+    """Bytes read and written over all devices, with the groups below: half of the work of :func:`use` on v1."""
+    if group.version == 2:
+        found = use(group)
+        return found.read_bytes, found.write_bytes
+    total = dict.fromkeys(("rbytes", "wbytes"), 0)
+    _add_v1(group, "blkio.throttle.io_service_bytes_recursive", total, ("rbytes", "wbytes"))
+    return total["rbytes"], total["wbytes"]
+
+
 def _add_v1(group: Group, name: str, total: dict[str, int], keys: tuple[str, str]) -> None:
     for line in group.read(name).splitlines():
         words = line.split()

@@ -54,6 +54,11 @@ class Use(NamedTuple):
     swap: int | None
 
 
+def is_limited(group: Group) -> bool:
+    """Whether memory is accounted for and can be limited here: not at the top, nor where v2 has not handed it on."""
+    return group.has(_LIMIT[group.version])
+
+
 def can_swap(group: Group) -> bool:
     """Whether swap is accounted for."""
     return group.has(_SWAP[group.version])
@@ -129,28 +134,38 @@ def _number(group: Group, name: str) -> int:
     return UNLIMITED if value >= _NO_LIMIT else value
 
 
+def limit(group: Group) -> int:
+    """Read the limit of memory in bytes; -1 is none."""
+    return _number(group, _LIMIT[group.version])
+
+
+def current(group: Group) -> int:
+    """Bytes in use now."""
+    return int(group.read(_USE[group.version]))
+
+
 def read(group: Group) -> Limits:
     """Read the limits back."""
-    limit = _number(group, _LIMIT[group.version]) if group.has(_LIMIT[group.version]) else UNLIMITED
+    known = limit(group) if is_limited(group) else UNLIMITED
     swap: int | None = None
     if can_swap(group):
         swap = _number(group, _SWAP[group.version])
         if group.version == 2 and swap != UNLIMITED:
-            swap = UNLIMITED if limit == UNLIMITED else swap + limit
+            swap = UNLIMITED if known == UNLIMITED else swap + known
     reservation = _number(group, _RESERVATION[group.version]) if group.has(_RESERVATION[group.version]) else None
     if group.version == 2:
-        return Limits(limit, swap, reservation)
+        return Limits(known, swap, reservation)
     disabled = "oom_kill_disable 1" in group.read("memory.oom_control").splitlines()
-    return Limits(limit, swap, reservation, int(group.read("memory.swappiness")), disabled)
+    return Limits(known, swap, reservation, int(group.read("memory.swappiness")), disabled)
 
 
 def use(group: Group) -> Use:
-    """How much is in use."""
-    current = int(group.read(_USE[group.version]))
+    """How much is in use, now and at most."""
+    now = current(group)
     peak = int(group.read(_PEAK[group.version])) if group.has(_PEAK[group.version]) else None
     if group.version == 2:
         swap = int(group.read("memory.swap.current")) if group.has("memory.swap.current") else None
     else:
         name = "memory.memsw.usage_in_bytes"
-        swap = max(0, int(group.read(name)) - current) if group.has(name) else None
-    return Use(current, peak, swap)
+        swap = max(0, int(group.read(name)) - now) if group.has(name) else None
+    return Use(now, peak, swap)
