@@ -10,6 +10,7 @@ import pytest
 
 from hezi import errors
 from hezi.db import networks as rows
+from hezi.linux import pidfd
 from hezi.linux.netlink import spaces
 from hezi.network import catalog, model, sandbox
 from hezi.network.ports import Publish
@@ -63,6 +64,33 @@ def test_addresses_are_given_lowest_first_and_again(host: World):
     assert sandbox.detach(host.database, host.place, one.id)
     assert not sandbox.detach(host.database, host.place, one.id)
     assert host.box().ipv4 == "172.17.0.2"
+
+
+def test_of_many_whose_holders_died_each_is_found_by_who_wants_what_it_had(host: World, monkeypatch):
+    monkeypatch.setattr(sandbox, "_LOOKED_AT", 1)
+    for number in range(6):
+        host.box(publish=[Publish(80, "tcp", "127.0.0.1", 8000 + number, 8000 + number)])
+    with host.database.write() as connection:
+        for box in host.boxes:
+            # Its number is somebody's; it began at another time.
+            rows.hold(connection, box.id, (os.getpid(), 1, pidfd.boot_id()))
+    host.box(publish=[Publish(80, "tcp", "127.0.0.1", 8004, 8004)])
+    with host.database.read() as connection:
+        assert [row.container_id for row in rows.sandboxes(connection)] == [host.boxes[-1].id]
+
+
+def test_of_many_whose_holders_died_some_are_found_by_each_start(host: World, monkeypatch):
+    monkeypatch.setattr(sandbox, "_LOOKED_AT", 4)
+    living = [host.box() for _ in range(2)]
+    dead = [host.box() for _ in range(8)]
+    with host.database.write() as connection:
+        for box in dead:
+            rows.hold(connection, box.id, (os.getpid(), 1, pidfd.boot_id()))
+    assert sandbox.sweep(host.database, host.place) >= 2
+    for _ in range(200):
+        sandbox.sweep(host.database, host.place)
+    with host.database.read() as connection:
+        assert {row.container_id for row in rows.sandboxes(connection)} == {box.id for box in living}
 
 
 def test_a_subnet_that_this_host_reaches_elsewhere_is_not_taken(host: World):

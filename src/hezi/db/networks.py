@@ -120,6 +120,24 @@ def sandboxes(connection: Connection) -> list[SandboxRow]:
     return [SandboxRow(*row) for row in connection.execute("SELECT * FROM sandboxes")]
 
 
+def count_sandboxes(connection: Connection) -> int:
+    """Return how many sandboxes there are."""
+    return int(connection.execute("SELECT count(*) FROM sandboxes").fetchone()[0])
+
+
+def some_sandboxes(connection: Connection, boot_id: str, most: int) -> list[SandboxRow]:
+    """Return ``most`` sandboxes, others each time, and all that are of another boot."""
+    first = connection.execute("SELECT lower(hex(randomblob(32)))").fetchone()[0]
+    after = "SELECT * FROM sandboxes WHERE container_id >= ? ORDER BY container_id LIMIT ?"
+    found = {SandboxRow(*row) for row in connection.execute(after, (first, most))}
+    if len(found) < most:
+        # Round the end.
+        found.update(SandboxRow(*row) for row in connection.execute(after, ("", most - len(found))))
+    others = connection.execute("SELECT * FROM sandboxes WHERE boot_id != ?", (boot_id,))
+    found.update(SandboxRow(*row) for row in others)
+    return list(found)
+
+
 def hold(connection: Connection, container_id: str, holder: tuple[int, int, str]) -> None:
     """Hand a sandbox to another process: (pid, start time, boot id)."""
     connection.execute(
@@ -170,8 +188,10 @@ def endpoints_on(connection: Connection, network_id: str) -> list[EndpointRow]:
 
 def addresses_on(connection: Connection, network_id: str) -> set[str]:
     """Return the addresses that are given away on a network."""
-    query = "SELECT ipv4 FROM endpoints WHERE network_id=? UNION SELECT ipv6 FROM endpoints WHERE network_id=?"
-    return {row[0] for row in connection.execute(query, (network_id, network_id)) if row[0]}
+    found: set[str] = set()
+    for pair in connection.execute("SELECT ipv4, ipv6 FROM endpoints WHERE network_id=?", (network_id,)):
+        found.update(pair)
+    return found - {None}
 
 
 def add_port(connection: Connection, row: PortRow) -> None:

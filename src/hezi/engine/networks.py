@@ -252,7 +252,7 @@ class Networks:
             if missing:
                 with database.needed() as connection:
                     catalog.settle(connection, self._place)
-            sandbox.sweep(database, self._place)
+            sandbox.sweep(database, self._place, thorough=True)
             yield database
 
 

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from hezi.network.model import Network
 
 
-def ensure(route: Route, network: Network, others: Iterable[EndpointRow] = ()) -> bool:
+def ensure(route: Route, network: Network) -> bool:
     """Have the bridge there and up, with its addresses; True when it had to be made.
 
-    :param others: who is on the network: when somebody has deleted the bridge, they are plugged in again.
     :raises errors.Error: something else has the name.
     """
     name = network.bridge
@@ -48,14 +47,11 @@ def ensure(route: Route, network: Network, others: Iterable[EndpointRow] = ()) -
     _addresses(route, network, index)
     if not int(link["flags"]) & 1:  # type: ignore[call-overload]  # a number of the header
         route.call(route.link_set(index, up=True))
-    if made:
-        for endpoint in others:
-            _plug_in_again(route, endpoint, index)
     return made
 
 
 def _addresses(route: Route, network: Network, index: int) -> None:
-    there = {str(item.get("address")) for item in route.addresses() if item["index"] == index}
+    there = {str(item.get("address")) for item in route.addresses(index)}
     for subnet in network.subnets:
         if not subnet.gateway or subnet.gateway in there:
             continue
@@ -68,12 +64,15 @@ def _addresses(route: Route, network: Network, index: int) -> None:
                 raise
 
 
-def _plug_in_again(route: Route, endpoint: EndpointRow, index: int) -> None:
-    try:
-        route.call(route.link_set(host_link(endpoint), master=index, up=True))
-    except OSError as error:
-        if error.errno != errno.ENODEV:  # not made yet, or gone
-            raise
+def plug_in_again(route: Route, network: Network, others: Iterable[EndpointRow]) -> None:
+    """Put the interfaces of containers on a bridge that was made anew, since somebody had deleted it."""
+    index = route.index(network.bridge)
+    for endpoint in others:
+        try:
+            route.call(route.link_set(host_link(endpoint), master=index, up=True))
+        except OSError as error:
+            if error.errno != errno.ENODEV:  # not made yet, or gone
+                raise
 
 
 def remove(route: Route, network: Network) -> None:

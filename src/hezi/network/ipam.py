@@ -118,13 +118,17 @@ def pick(subnet: Subnet, taken: Collection[str]) -> str:
     """
     block = subnet.prefix
     part = prefixes.prefix(subnet.ip_range) if subnet.ip_range else block
-    blocked = {
-        prefixes.address(text)[1] for text in (*taken, *reserved(subnet)) if (":" in text) == (block.family == 6)
-    }
+    blocked = {*taken, *map(_usual, reserved(subnet))}
+    # Compared as texts: to write one down costs less than to read one.
     for number in _usable(block, part.first, part.last):
-        if number not in blocked:
-            return prefixes.show(block.family, number)
+        text = prefixes.show(block.family, number)
+        if text not in blocked:
+            return text
     raise errors.Error(errors.EXHAUSTED, "no available addresses on this network: all are given away")
+
+
+def _usual(text: str) -> str:
+    return prefixes.show(*prefixes.address(text))
 
 
 def check_asked(subnets: Iterable[Subnet], text: str, taken: Mapping[str, str] | Collection[str]) -> str:

@@ -27,13 +27,17 @@ from hezi.network import bridge, catalog, entrance, firewall, ipam, kernel, link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from sqlite3 import Connection
 
     from hezi.db.connection import Database
     from hezi.network.model import Network
     from hezi.network.place import Place
     from hezi.network.ports import Publish
+
+
+# How many holders are looked at closely by each start.
+_LOOKED_AT = 16
 
 
 class Wish(NamedTuple):
@@ -82,7 +86,13 @@ def attach(
     lock.acquire()
     done = False
     try:
-        attached = _attach(database, place, sandbox, wishes, publish, namespace)
+        try:
+            attached = _attach(database, place, sandbox, wishes, publish, namespace)
+        except errors.Error as error:
+            # Whoever has what is wanted may be dead: those were not all looked at.
+            if error.kind not in {errors.CONFLICT, errors.EXHAUSTED} or not sweep(database, place, thorough=True):
+                raise
+            attached = _attach(database, place, sandbox, wishes, publish, namespace)
         if resolve or any(network.named for network, _ in attached.endpoints):
             _name(database, place, sandbox.container_id, wishes)
         done = True
@@ -251,9 +261,10 @@ def _connect(
 
 def prepare(database: Database, place: Place, route: Route, network: Network) -> None:
     """Have the bridge of a network there; who is on it is plugged in when it had to be made."""
-    with database.read() as connection:
-        others = rows.endpoints_on(connection, network.id)
-    bridge.ensure(route, network, others)
+    if bridge.ensure(route, network):
+        with database.read() as connection:
+            others = rows.endpoints_on(connection, network.id)
+        bridge.plug_in_again(route, network, others)
 
 
 def settle(database: Database, place: Place, *, closed: bool = False) -> None:
@@ -505,14 +516,19 @@ def hold(database: Database, container_id: str, holder: tuple[int, int, str]) ->
         rows.hold(connection, container_id, holder)
 
 
-def sweep(database: Database, place: Place) -> int:
-    """Take the networks of containers apart whose holder is gone; return how many those were."""
-    with database.read() as connection:
-        known = rows.sandboxes(connection)
-    _sweep_strays(place, {one.container_id for one in known})
-    if not known:
-        return 0
+def sweep(database: Database, place: Place, *, thorough: bool = False) -> int:
+    """Take the networks of containers apart whose holder is gone; return how many those were.
+
+    :param thorough: look at all of them. Otherwise at a few of many, so that the start of the nth container does not
+        pay for all n: what somebody killed has left is found a few starts later, or when its address or port is wanted.
+    """
     boot = pidfd.boot_id()
+    with database.read() as connection:
+        there = rows.count_sandboxes(connection)
+        everything = thorough or there <= _LOOKED_AT
+        known = rows.sandboxes(connection) if everything else rows.some_sandboxes(connection, boot, _LOOKED_AT)
+    if everything or int.from_bytes(os.urandom(2), "big") % there < _LOOKED_AT:
+        _sweep_strays(database, place)
     count = 0
     for one in known:
         if _lives(one, boot):
@@ -526,13 +542,16 @@ def sweep(database: Database, place: Place) -> int:
     return count
 
 
-def _sweep_strays(place: Place, known: Collection[str]) -> None:
+def _sweep_strays(database: Database, place: Place) -> None:
     """Remove files of containers that no row tells of: somebody was killed just before or after it was there."""
+    with database.read() as connection:
+        known = {one.container_id for one in rows.sandboxes(connection)}
     try:
         names = os.listdir(place.namespaces)
     except FileNotFoundError:
         return
-    for container_id in {name.partition(".")[0] for name in names} - set(known):
+    strange = [name for name in names if name not in known]
+    for container_id in {name.partition(".")[0] for name in strange} - known:
         lock = FileLock(None, f"{place.namespace(container_id)}.lock", blocking=False)
         # One that is held is of somebody who is about to write the row.
         if lock.acquire():

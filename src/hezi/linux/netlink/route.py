@@ -117,9 +117,14 @@ class Route:
 
     # addresses
 
-    def addresses(self) -> list[dict[str, object]]:
-        """Return all addresses of the namespace."""
-        return self.netlink.dump(Request("RTM_GETADDR", m.RTM_GETADDR, 0, m.ADDRESS.encode({})), m.ADDRESS)
+    def addresses(self, index: int = 0) -> list[dict[str, object]]:
+        """Return all addresses of the namespace.
+
+        :param index: of a link, for those of that link alone.
+        """
+        # Kernels before 5.0 give all of them whatever is asked for.
+        asked = Request("RTM_GETADDR", m.RTM_GETADDR, 0, m.ADDRESS.encode({"index": index}))
+        return [item for item in self.netlink.dump(asked, m.ADDRESS) if not index or item["index"] == index]
 
     @staticmethod
     def address_add(index: int, address: str, length: int, *, broadcast: str = "") -> Request:

@@ -15,18 +15,37 @@ if TYPE_CHECKING:
 _REVERSE4, _REVERSE6 = ".in-addr.arpa", ".ip6.arpa"
 
 
-class View:
-    """What one container may know: the names on the networks that it is on.
+class Zone:
+    """The names on one network."""
 
-    :ivar open: whether it has a way to the outside, and hence may ask other servers.
-    """
-
-    __slots__ = ("addresses", "open", "reverse")
+    __slots__ = ("addresses", "reverse")
 
     def __init__(self) -> None:
         self.addresses: dict[str, list[str]] = {}
         self.reverse: dict[str, str] = {}
+
+
+class View:
+    """What one container may know: the names on the networks that it is on.
+
+    :ivar zones: of its networks, in their order; shared with all others that are there.
+    :ivar open: whether it has a way to the outside, and hence may ask other servers.
+    """
+
+    __slots__ = ("open", "zones")
+
+    def __init__(self) -> None:
+        self.zones: list[Zone] = []
         self.open = False
+
+    def addresses(self, name: str) -> list[str] | None:
+        """Return the addresses of a name; None for one that is not known."""
+        found = [zone.addresses[name] for zone in self.zones if name in zone.addresses]
+        return list(dict.fromkeys(address for several in found for address in several)) if found else None
+
+    def reverse(self, address: str) -> str | None:
+        """Return the name of an address."""
+        return next((zone.reverse[address] for zone in self.zones if address in zone.reverse), None)
 
 
 class Names:
@@ -60,9 +79,9 @@ class Names:
     def answer(self, view: View, question: message.Question) -> list[tuple[int, bytes]] | None:
         """Return the records for a question; none for a name that has no such address; None for a name not known."""
         if question.kind == message.PTR:
-            found = view.reverse.get(_address(question.name))
+            found = view.reverse(_address(question.name))
             return None if found is None else [(message.PTR, message.name(found))]
-        addresses = view.addresses.get(question.name)
+        addresses = view.addresses(question.name)
         if addresses is None:
             return None
         records = []
@@ -80,29 +99,29 @@ class Names:
 
 
 def _views(connection: Connection) -> dict[str, View]:
+    """Build the view of each container; what is on a network is gone through once, however many share it."""
     found: dict[str, View] = {}
     for network in catalog.everything(connection):
-        endpoints = rows.endpoints_on(connection, network.id)
-        for endpoint in endpoints:
+        zone = Zone()
+        for endpoint in rows.endpoints_on(connection, network.id):
             view = found.setdefault(endpoint.container_id, View())
             view.open = view.open or not network.internal
-            if not network.named:
-                continue
-            for other in endpoints:
-                _add(view, other, network.name)
+            if network.named:
+                view.zones.append(zone)
+                _add(zone, endpoint, network.name)
     return found
 
 
-def _add(view: View, endpoint: rows.EndpointRow, network: str) -> None:
+def _add(zone: Zone, endpoint: rows.EndpointRow, network: str) -> None:
     own = [text for text in (endpoint.ipv4, endpoint.ipv6) if text]
     names = endpoint.names.lower().split()
     for text in names:
         for name in (text, f"{text}.{network.lower()}"):
-            known = view.addresses.setdefault(name, [])
+            known = zone.addresses.setdefault(name, [])
             known += [address for address in own if address not in known]
     if names:
         for address in own:
-            view.reverse[address] = f"{names[0]}.{network}"
+            zone.reverse[address] = f"{names[0]}.{network}"
 
 
 def _address(name: str) -> str:
