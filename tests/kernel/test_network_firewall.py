@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import socket
 import subprocess
@@ -11,9 +12,10 @@ import pytest
 
 from hezi import errors
 from hezi.db import networks as rows
-from hezi.linux.netlink import spaces
+from hezi.linux.netlink import nftables, spaces
 from hezi.network import entrance, firewall, model, sandbox
 from hezi.network.ports import Publish
+from hezi.network.published import Forward
 from tests.support.boxes_net import World, reach, serving, world
 from tests.support.needs import SEARCH_PATH
 from tests.support.networks import ip, ip_json, nft
@@ -228,10 +230,10 @@ def test_ufw_itself(host: World, tmp_path: Path):
 def test_the_rules_name_no_port_twice():
     """Ports over IPv4 and IPv6, on all addresses and certain ones: each in the table of its family."""
     forwards = [
-        firewall.Forward("tcp", "0.0.0.0", 80, "172.17.0.2", 80),
-        firewall.Forward("tcp", "::", 80, "fd00::2", 80),
-        firewall.Forward("udp", "192.0.2.1", 53, "172.17.0.2", 53),
-        firewall.Forward("tcp", "0.0.0.0", 81, "172.17.0.3", 80, direct=True),
+        Forward("tcp", "0.0.0.0", 80, "172.17.0.2", 80),
+        Forward("tcp", "::", 80, "fd00::2", 80),
+        Forward("udp", "192.0.2.1", 53, "172.17.0.2", 53),
+        Forward("tcp", "0.0.0.0", 81, "172.17.0.3", 80, direct=True),
     ]
     bridge = model.Network("a" * 64, "n", model.BRIDGE, 0, subnets=(model.Subnet("172.17.0.0/16", "172.17.0.1"),))
     text = firewall.render("t", [bridge], forwards, closed=False, entry=firewall.Entry("out", "in", 7))
@@ -240,3 +242,61 @@ def test_the_rules_name_no_port_twice():
     assert "elements = { udp . 192.0.2.1 . 53 };" in four
     assert "elements = { tcp . 80 };" in six
     assert "81" not in four + six
+
+
+def test_a_port_more_or_less_is_an_element_more_or_less(host: World, monkeypatch):
+    """The rules are nft's and are written once: ports come and go in a transaction, without a program."""
+    host.elsewhere()
+    first = host.box(publish=[Publish(80, "tcp", "", OPEN, OPEN)])
+    calm = nft_list()
+    monkeypatch.setattr(firewall, "run", lambda *_, **__: pytest.fail("nft was run"))
+    ports = [
+        Publish(80, "tcp", "", 8200, 8200),
+        Publish(53, "udp", "127.0.0.1", 8201, 8201),
+        Publish(80, "tcp", HOST4, 8202, 8203),
+    ]
+    second = host.box(publish=ports)
+    between = nft_list()
+    for text in (
+        f"tcp . 8200 : {second.ipv4} . 80",
+        f"udp . 127.0.0.1 . 8201 : {second.ipv4} . 53",
+        f"tcp . {HOST4} . 8202 : {second.ipv4} . 80",
+        "tcp . 8200",
+    ):
+        assert text in between
+    sandbox.detach(host.database, host.place, second.id)
+    assert nft_list() == calm
+    sandbox.detach(host.database, host.place, first.id)
+    assert str(OPEN) not in nft_list()
+    monkeypatch.undo()
+    # What the elements say is what the whole says.
+    third = host.box(publish=ports)
+    before = nft_list()
+    nft("flush ruleset")
+    sandbox.settle(host.database, host.place)
+    assert sorted(nft_list().split()) == sorted(before.split())
+    assert third.ipv4 in before
+
+
+def test_a_transaction_of_somebody_else_makes_ours_begin_anew(host: World):
+    host.box(publish=[Publish(80, "tcp", "", OPEN, OPEN)])
+    seen = nftables.generation()
+    nft("add table inet others")
+    key = nftables.joined(6, ":99")
+    one = nftables.Change(nftables.IP, host.place.table, "any", ((key, b""),))
+    with pytest.raises(OSError, match="BATCH_BEGIN") as caught:
+        nftables.change([one], seen)
+    assert caught.value.errno == errno.ERESTART
+    assert nftables.change([one], nftables.generation()) == nftables.generation()
+    assert "tcp . 99" in nft_list()
+    with pytest.raises(OSError, match="DELSETELEM"):
+        nftables.change([one._replace(add=False), one._replace(add=False)], nftables.generation())
+    # One that fails leaves all as it was.
+    assert "tcp . 99" in nft_list()
+
+
+def nft_list() -> str:
+    done = subprocess.run(
+        ["nft", "list", "ruleset"], capture_output=True, text=True, check=True, env={"PATH": SEARCH_PATH}
+    )
+    return done.stdout

@@ -219,6 +219,20 @@ def ports(connection: Connection) -> list[PortRow]:
     return [PortRow(*row) for row in connection.execute("SELECT * FROM ports")]
 
 
+def published_endpoints(connection: Connection) -> list[EndpointRow]:
+    """Return the endpoints of all containers that have published ports, each container's in their order."""
+    query = (
+        "SELECT * FROM endpoints WHERE container_id IN (SELECT container_id FROM ports) ORDER BY container_id, position"
+    )
+    return [EndpointRow(*row) for row in connection.execute(query)]
+
+
+def last_port(connection: Connection, first: int, last: int) -> int:
+    """Return the highest port of a range that is published; 0 when none is."""
+    query = "SELECT max(host_port) FROM ports WHERE host_port BETWEEN ? AND ?"
+    return int(connection.execute(query, (first, last)).fetchone()[0] or 0)
+
+
 def ports_of(connection: Connection, container_id: str) -> list[PortRow]:
     """Return the published ports of a container."""
     query = "SELECT * FROM ports WHERE container_id=? ORDER BY container_port, protocol, host_ip, host_port"

@@ -42,16 +42,22 @@ def ensure(route: Route, place: Place, *, ipv6: bool) -> int:
     :param ipv6: a port is published over IPv6 too.
     """
     outer, inner = names(place)
-    link = route.link(outer)
-    if link is None or not int(link["flags"]) & messages.IFF_NOARP:  # type: ignore[call-overload]  # of the header
+    index = present(route, place)
+    if not index:
         _make(route, outer, inner)
-        link = route.link(outer)
-    index = int(link["index"]) if link else 0  # type: ignore[call-overload]  # a number of the header
+        index = present(route, place)
     if ipv6:
         for name in (outer, inner):
             kernel.settle_ipv6(name, wanted=True)
         _call(route, route.route_add(f"{NEXT6}/128", oif=index))
     return index
+
+
+def present(route: Route, place: Place) -> int:
+    """Return the number of the end where copies go out; 0 when there is no pair, or it is not complete."""
+    link = route.link(names(place)[0])
+    whole = link is not None and int(link["flags"]) & messages.IFF_NOARP  # type: ignore[call-overload]  # of the header
+    return int(link["index"]) if link and whole else 0  # type: ignore[call-overload]  # a number of the header
 
 
 def _make(route: Route, outer: str, inner: str) -> None:

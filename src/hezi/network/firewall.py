@@ -3,6 +3,7 @@
 The table is always written as a whole, in one transaction: what the kernel has is either what the database says or
 what it said before, whoever is killed when. Nothing is done when nothing has changed, neither the text nor the kernel's
 rules: the kernel counts the transactions on a namespace's rules (NFT_MSG_GETGEN), and a flush by somebody else counts.
+When only ports have changed they alone are put in and taken out, on condition that the count is still the same.
 
 Rules of others are left alone. What a host's firewall drops stays dropped: in nftables a packet must pass every table,
 so our "accept" opens nothing that somebody else closes.
@@ -10,18 +11,20 @@ so our "accept" opens nothing that somebody else closes.
 
 from __future__ import annotations
 
-import errno
 import os
 
 from hezi import errors
 from hezi._util import proc
 from hezi._util.lock import FileLock
 from hezi._util.record import NamedTuple
-from hezi.network import entrance, model
+from hezi.linux.netlink import nftables
+from hezi.linux.netlink.nftables import INET, IP, IP6
+from hezi.network import entrance, model, published
+from hezi.network.published import Forward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hezi.network.model import Network
     from hezi.network.place import Place
@@ -29,24 +32,7 @@ if TYPE_CHECKING:
 # Where nft is, whatever PATH says: it is run as root.
 _PLACES = ("/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft", "/usr/local/sbin/nft")
 _NO_DUP = f"a kernel without nft_dup_ipv4 and nft_dup_ipv6 publishes ports only with -o {model.OPTION_PORTS}=direct"
-_GETGEN = (10 << 8) | 16  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN
-_GEN_ID = b"\x08\0\x01\0"
-
-
-class Forward(NamedTuple):
-    """One published port and where it leads; ``host_ip`` is "0.0.0.0" or "::" for all addresses of the host."""
-
-    protocol: str
-    host_ip: str
-    host_port: int
-    target: str
-    target_port: int
-    direct: bool = False
-
-    @property
-    def anywhere(self) -> bool:
-        """Whether it is published on all addresses of the host."""
-        return self.host_ip in {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
+_LARGEST = 1 << 24
 
 
 class Entry(NamedTuple):
@@ -58,6 +44,23 @@ class Entry(NamedTuple):
     outer: str
     inner: str
     number: int
+
+
+class State(NamedTuple):
+    """What was last done to the kernel's rules.
+
+    :ivar generation: the kernel's number after it, "-" when others changed something at the same time.
+    :ivar mark: of the rules, without ports.
+    :ivar entered: there are rules for ports that the host's INPUT rules decide about. They stay when the last such port
+        goes: the next one is an element then.
+    """
+
+    where: str = ""
+    generation: str = ""
+    mark: str = ""
+    closed: bool = False
+    entered: bool = False
+    forwards: tuple[Forward, ...] = ()
 
 
 def render(
@@ -80,10 +83,11 @@ def render(
     lines += _set("every", [network.bridge for network in bridges])
     lines += _set("open", [network.bridge for network in bridges if not network.internal])
     lines += _set("closed", [network.bridge for network in bridges if network.internal])
-    lines += _maps(forwards, "publish")
+    filled = _by_place(forwards)
+    lines += _maps("publish", filled)
     arrive = [f'iifname "{entry.inner}" fib daddr type local jump publish'] if entry else []
-    if any(forward.direct for forward in forwards):
-        lines += _maps([forward for forward in forwards if forward.direct], "direct")
+    if any(network.direct for network in bridges) or any(forward.direct for forward in forwards):
+        lines += _maps("direct", filled)
         arrive.append("fib daddr type local jump direct")
     lines += _chain("guard", "filter hook prerouting priority raw", ["iifname @every ip daddr 127.0.0.0/8 drop"])
     lines += _chain("arrive", "nat hook prerouting priority dstnat", arrive)
@@ -93,41 +97,49 @@ def render(
     lines += _chain("enter", "filter hook input priority filter", ["iifname @closed ct state new drop"])
     lines.append("}")
     if entry:
-        lines += _admission(table, "ip", [one for one in forwards if ":" not in one.target], entry)
-        lines += _admission(table, "ip6", [one for one in forwards if ":" in one.target], entry)
+        lines += _admission(table, "ip", filled, entry)
+        if any(network.ipv6 for network in bridges) or any(":" in one.target for one in forwards):
+            lines += _admission(table, "ip6", filled, entry)
     return "\n".join(lines) + "\n"
 
 
-def _admission(table: str, family: str, forwards: Iterable[Forward], entry: Entry) -> list[str]:
+def _by_place(forwards: Iterable[Forward]) -> dict[tuple[int, str], list[str]]:
+    """Return the elements of each set and map, in nft's words."""
+    found: dict[tuple[int, str], list[str]] = {}
+    for one in published.elements(forwards):
+        found.setdefault((one.family, one.name), []).append(one.text())
+    return found
+
+
+def _admission(table: str, family: str, filled: Mapping[tuple[int, str], list[str]], entry: Entry) -> list[str]:
     """After all INPUT rules of the host: whom they let in to a published port comes in again, to be translated.
 
     A table for each family, since ``dup`` is not known in "inet" ones.
     """
-    judged = [forward for forward in forwards if not forward.direct]
-    if not judged:
-        return []
-    everywhere = ", ".join(f"{one.protocol} . {one.host_port}" for one in judged if one.anywhere)
-    certain = ", ".join(f"{one.protocol} . {one.host_ip} . {one.host_port}" for one in judged if not one.anywhere)
+    number = IP if family == "ip" else IP6
     address = "ipv4_addr" if family == "ip" else "ipv6_addr"
     to = entrance.NEXT4 if family == "ip" else entrance.NEXT6
     # Not what is for many (broadcasts): that is nobody's published port.
     head = f'iifname != {{ "lo", "{entry.inner}" }} pkttype host'
     rules = []
     lines = [f"table {family} {table} {{"]
-    for name, kind, match, elements in (
-        ("any", "inet_proto . inet_service", "meta l4proto . th dport", everywhere),
-        ("one", f"inet_proto . {address} . inet_service", f"meta l4proto . {family} daddr . th dport", certain),
+    for name, kind, match in (
+        ("any", "inet_proto . inet_service", "meta l4proto . th dport"),
+        ("one", f"inet_proto . {address} . inet_service", f"meta l4proto . {family} daddr . th dport"),
     ):
-        if elements:
-            lines.append(f"  set {name} {{ type {kind}; elements = {{ {elements} }}; }}")
-            rules.append(f"{head} meta l4proto {{ tcp, udp, sctp }} {match} @{name} jump again")
+        lines.append(f"  set {name} {{ type {kind};{_listed(filled.get((number, name), ()))} }}")
+        rules.append(f"{head} meta l4proto {{ tcp, udp, sctp }} {match} @{name} jump again")
     lines += ["  chain again {", f'    dup to {to} device "{entry.outer}"', "    drop", f"  }} # {entry.number}"]
     return [*lines, *_chain("admit", "filter hook input priority 1000", rules), "}"]
 
 
+def _listed(elements: Iterable[str]) -> str:
+    text = ", ".join(elements)
+    return f" elements = {{ {text} }};" if text else ""
+
+
 def _set(name: str, interfaces: Iterable[str]) -> list[str]:
-    elements = ", ".join(f'"{interface}"' for interface in interfaces)
-    inner = f" elements = {{ {elements} }};" if elements else ""
+    inner = _listed(f'"{interface}"' for interface in interfaces)
     return [f"  set {name} {{ type ifname;{inner} }}"]
 
 
@@ -135,21 +147,13 @@ def _chain(name: str, hook: str, rules: Iterable[str]) -> list[str]:
     return [f"  chain {name} {{", f"    type {hook}; policy accept;", *(f"    {rule}" for rule in rules), "  }"]
 
 
-def _maps(forwards: Sequence[Forward], chain: str) -> list[str]:
-    """Ports as elements of maps, and the chain that asks them: finding one costs the same however many there are."""
-    maps: dict[str, list[str]] = {"one4": [], "any4": [], "one6": [], "any6": []}
-    for forward in forwards:
-        family = "6" if ":" in forward.target else "4"
-        target = f"{forward.target} . {forward.target_port}"
-        if forward.anywhere:
-            maps[f"any{family}"].append(f"{forward.protocol} . {forward.host_port} : {target}")
-        else:
-            maps[f"one{family}"].append(f"{forward.protocol} . {forward.host_ip} . {forward.host_port} : {target}")
+def _maps(chain: str, filled: Mapping[tuple[int, str], list[str]]) -> list[str]:
+    """Ports as elements of maps, and the chain that asks them."""
     lines = []
-    for name, elements in maps.items():
+    for name in ("one4", "any4", "one6", "any6"):
         address = "ipv4_addr" if name.endswith("4") else "ipv6_addr"
         key = f"inet_proto . {address} . inet_service" if name.startswith("one") else "inet_proto . inet_service"
-        inner = f" elements = {{ {', '.join(elements)} }};" if elements else ""
+        inner = _listed(filled.get((INET, f"{chain}_{name}"), ()))
         lines.append(f"  map {chain}_{name} {{ type {key} : {address} . inet_service;{inner} }}")
     lines.append(f"  chain {chain} {{")
     for family, protocol in (("4", "ip"), ("6", "ip6")):
@@ -216,22 +220,45 @@ def settle(
     with FileLock(None, f"{place.firewall_state}.lock"):
         known = _read_state(place)
         where = _where()
-        if known[:1] == [where]:
-            closed = closed or known[3] == "closed"
-        text = render(place.table, networks, forwards, closed=closed, entry=entry)
-        mark = f"{zlib.crc32(text.encode()):08x}"
-        generation = _generation()
-        if generation is not None and known[:3] == [where, str(generation), mark]:
-            return False
-        if not networks and known[:1] != [where]:
+        if known.where == where:
+            closed = closed or known.closed
+        if not known.entered and all(forward.direct for forward in forwards):
+            entry = None  # this kernel may be without what it needs
+        # Ports come and go: the rules are the same for any.
+        rules = render(place.table, networks, (), closed=closed, entry=entry)
+        state = State(
+            where, "", f"{zlib.crc32(rules.encode()):08x}", closed, entry is not None, tuple(sorted(forwards))
+        )
+        generation = nftables.generation()
+        if generation is not None and known._replace(forwards=()) == state._replace(
+            generation=str(generation), forwards=()
+        ):
+            if known.forwards == state.forwards:
+                return False
+            after = _exchange(place, known.forwards, state.forwards, generation)
+            if after is not None:
+                _write_state(place, state._replace(generation=str(after)))
+                return True
+        elif not networks and known.where != where:
             return False  # there never was a table
-        run(text, hint=_NO_DUP if entry else "")
-        after = _generation()
+        run(render(place.table, networks, forwards, closed=closed, entry=entry), hint=_NO_DUP if entry else "")
+        after = nftables.generation()
         # One transaction, and it was ours: otherwise somebody else's came in between, and the next command looks again.
         ours = after is not None and generation is not None and after - generation <= 1
-        words = (where, str(after) if ours else "-", mark, "closed" if closed else "open")
-        _write_state(place, " ".join(words))
+        _write_state(place, state._replace(generation=str(after) if ours else "-"))
         return True
+
+
+def _exchange(place: Place, before: Sequence[Forward], after: Sequence[Forward], generation: int) -> int | None:
+    """Have other ports in sets and maps that are there; None when that cannot be done, and nothing is changed."""
+    changes = published.changes(place.table, before, after)
+    if sum(len(one.elements) for one in changes) > nftables.MOST_ELEMENTS:
+        return None
+    try:
+        return nftables.change(changes, generation)
+    except OSError:
+        # Somebody else's transaction came first, or took something away: all is written anew then.
+        return None
 
 
 def run(text: str, *, hint: str = "") -> None:
@@ -251,21 +278,6 @@ def run(text: str, *, hint: str = "") -> None:
         raise errors.Error(errors.INTERNAL, f"nft refuses hezi's rules: {words[0] if words else done.code}", hint=hint)
 
 
-def _generation() -> int | None:
-    """Return how many transactions the rules of this namespace have seen; None when the kernel does not tell."""
-    from hezi.linux.netlink.connection import NETLINK_NETFILTER, Netlink, Request
-
-    try:
-        with Netlink(NETLINK_NETFILTER) as connection:
-            (answer, *_) = connection.get(Request("NFT_MSG_GETGEN", _GETGEN, 0, bytes(4)))
-    except OSError as error:
-        if error.errno in {errno.EPROTONOSUPPORT, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}:
-            return None
-        raise
-    at = answer.find(_GEN_ID, 4)
-    return int.from_bytes(answer[at + 4 : at + 8], "big") if at >= 0 else None
-
-
 def _where() -> str:
     """Name this boot and network namespace: the state of another says nothing."""
     from hezi.linux import pidfd
@@ -273,17 +285,26 @@ def _where() -> str:
     return f"{pidfd.boot_id()}:{os.stat('/proc/thread-self/ns/net').st_ino}"
 
 
-def _read_state(place: Place) -> list[str]:
+def _read_state(place: Place) -> State:
     try:
         with open(place.firewall_state, encoding="utf-8") as file:
-            words = file.read(256).split()
-    except FileNotFoundError:
-        return []
-    return words if len(words) == 4 else []
+            first, *lines = file.read(_LARGEST).splitlines()
+        where, generation, mark, closed, entered = first.split()
+        forwards = tuple(sorted(map(_forward, lines)))
+    except (FileNotFoundError, ValueError):
+        return State()
+    return State(where, generation, mark, closed == "closed", entered == "entry", forwards)
 
 
-def _write_state(place: Place, text: str) -> None:
+def _forward(line: str) -> Forward:
+    protocol, host_ip, host_port, target, target_port, *direct = line.split()
+    return Forward(protocol, host_ip, int(host_port), target, int(target_port), bool(direct))
+
+
+def _write_state(place: Place, state: State) -> None:
     new = f"{place.firewall_state}.new"
+    words = ("closed" if state.closed else "open", "entry" if state.entered else "-")
+    first = " ".join((state.where, state.generation, state.mark, *words))
     with open(new, "w", encoding="utf-8") as file:
-        file.write(text)
+        file.write("\n".join([first, *(one.line() for one in state.forwards)]) + "\n")
     os.replace(new, place.firewall_state)

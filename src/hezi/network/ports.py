@@ -71,14 +71,14 @@ def _choose(connection: Connection, publish: Publish, addresses: list[str]) -> i
         if trouble:
             raise errors.Error(errors.CONFLICT, trouble, hint="stop what uses it, or publish on another port")
         return publish.first
-    for port in _candidates(publish):
+    for port in _candidates(connection, publish):
         if not _in_use(connection, publish.protocol, port, addresses):
             return port
     message = f"all ports are allocated: none is free for {publish}"
     raise errors.Error(errors.CONFLICT, message)
 
 
-def _candidates(publish: Publish) -> Iterator[int]:
+def _candidates(connection: Connection, publish: Publish) -> Iterator[int]:
     if publish.first:
         yield from range(publish.first, publish.last + 1)
         return
@@ -88,7 +88,10 @@ def _candidates(publish: Publish) -> Iterator[int]:
         first, last = map(int, kernel.read("ipv4/ip_local_port_range").split())
     except (OSError, ValueError):
         first, last = _USUAL_RANGE
-    yield from range(first, last + 1)
+    # Behind those that were given before, as docker: not all of them are tried again and again.
+    next_one = max(first, rows.last_port(connection, first, last) + 1)
+    yield from range(next_one, last + 1)
+    yield from range(first, next_one)
 
 
 def _in_use(connection: Connection, protocol: str, port: int, addresses: Iterable[str]) -> str:

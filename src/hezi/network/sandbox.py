@@ -24,10 +24,11 @@ from hezi.linux import mount, pidfd
 from hezi.linux.netlink import spaces
 from hezi.linux.netlink.route import Route
 from hezi.network import bridge, catalog, entrance, firewall, ipam, kernel, links, macvlan, model, ports
+from hezi.network.published import Forward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from sqlite3 import Connection
 
     from hezi.db.connection import Database
@@ -271,13 +272,9 @@ def settle(database: Database, place: Place, *, closed: bool = False) -> None:
     """Have the firewall say what the database says; the host's loopback gets to containers while ports need it."""
     with database.read() as connection:
         networks = catalog.everything(connection)
-        forwards = _forwards(connection)
-        published = {row.container_id for row in rows.ports(connection)}
-        busy = {
-            endpoint.network_id
-            for container_id in published
-            for endpoint in rows.endpoints_of(connection, container_id)
-        }
+        endpoints = rows.published_endpoints(connection)
+        forwards = _forwards(rows.ports(connection), endpoints, {network.id: network for network in networks})
+    busy = {endpoint.network_id for endpoint in endpoints}
     firewall.settle(place, networks, forwards, closed=closed, entry=_entry(place, forwards))
     for network in networks:
         if network.driver == model.BRIDGE and not network.internal:
@@ -286,42 +283,37 @@ def settle(database: Database, place: Place, *, closed: bool = False) -> None:
                 kernel.write(f"ipv4/conf/{network.bridge}/route_localnet", "1" if network.id in busy else "0")
 
 
-def _entry(place: Place, forwards: Sequence[firewall.Forward]) -> firewall.Entry | None:
+def _entry(place: Place, forwards: Sequence[Forward]) -> firewall.Entry | None:
+    """Return the pair for ports that INPUT decides about: made for the first, then there as bridges are."""
     judged = [forward for forward in forwards if not forward.direct]
-    if not judged:
-        return None
     with Route() as route:
-        index = entrance.ensure(route, place, ipv6=any(":" in forward.target for forward in judged))
-    return firewall.Entry(*entrance.names(place), index)
+        if judged:
+            index = entrance.ensure(route, place, ipv6=any(":" in forward.target for forward in judged))
+        else:
+            index = entrance.present(route, place)
+    return firewall.Entry(*entrance.names(place), index) if index else None
 
 
-def _forwards(connection: Connection) -> list[firewall.Forward]:
-    targets: dict[str, dict[int, tuple[str, bool]]] = {}
-    found = []
-    known = {network.id: network for network in catalog.everything(connection)}
-    for row in sorted(rows.ports(connection)):
-        if row.container_id not in targets:
-            targets[row.container_id] = _targets(connection, known, row.container_id)
-        target = targets[row.container_id].get(6 if ":" in row.host_ip else 4)
-        if target:
-            address, direct = target
-            host = (row.protocol, row.host_ip, row.host_port)
-            found.append(firewall.Forward(*host, address, row.container_port, direct))
-    return found
-
-
-def _targets(connection: Connection, known: dict[str, Network], container_id: str) -> dict[int, tuple[str, bool]]:
-    """Return a container's addresses that ports lead to: on the first of its networks that has a way out.
+def _forwards(
+    ports: Iterable[rows.PortRow], endpoints: Iterable[rows.EndpointRow], known: dict[str, Network]
+) -> list[Forward]:
+    """Return where each port leads: to its container, on the first of its networks that has a way out.
 
     With each, whether that network's ports are for all that the host's firewall says.
     """
-    found: dict[int, tuple[str, bool]] = {}
-    for endpoint in rows.endpoints_of(connection, container_id):
+    targets: dict[tuple[str, int], tuple[str, bool]] = {}
+    for endpoint in endpoints:
         network = known[endpoint.network_id]
         if network.driver == model.BRIDGE and not network.internal:
             for family, address in ((4, endpoint.ipv4), (6, endpoint.ipv6)):
                 if address:
-                    found.setdefault(family, (address, network.direct))
+                    targets.setdefault((endpoint.container_id, family), (address, network.direct))
+    found = []
+    for row in sorted(ports):
+        target = targets.get((row.container_id, 6 if ":" in row.host_ip else 4))
+        if target:
+            address, direct = target
+            found.append(Forward(row.protocol, row.host_ip, row.host_port, address, row.container_port, direct))
     return found
 
 

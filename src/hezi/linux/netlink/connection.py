@@ -70,11 +70,12 @@ class Netlink:
                     raise
         self._socket.bind((0, 0))
 
-    def call(self, requests: Sequence[Request]) -> None:
+    def call(self, requests: Sequence[Request], *, around: tuple[Request, Request] | None = None) -> None:
         """Send all requests at once and wait for the acknowledgement of each.
 
         The kernel does them one after another, and goes on after one that fails.
 
+        :param around: messages before and after them that make them one transaction; they are not acknowledged.
         :raises OSError: that of the first that failed.
         """
         if not requests:
@@ -85,12 +86,24 @@ class Netlink:
         for number, request in enumerate(requests, first):
             flags = request.flags | messages.NLM_F_REQUEST | messages.NLM_F_ACK
             raw.append(_packed(request, flags, number))
+        outside = self._next
+        if around:
+            self._next += 1
+            begin, end = (_packed(one, messages.NLM_F_REQUEST, outside) for one in around)
+            raw = [begin, *raw, end]
         self._socket.send(b"".join(raw))
         failed: dict[int, OSError] = {}
-        waiting = set(range(first, self._next))
+        waiting = set(range(first, outside))
         while waiting:
             for kind, flags, number, body in self._receive():
-                if kind == _NLMSG_ERROR and number in waiting:
+                if kind != _NLMSG_ERROR:
+                    continue
+                if around and number == outside:
+                    # None of them is looked at then.
+                    error = _error(around[0].name, flags, body)
+                    if error is not None:
+                        raise error
+                elif number in waiting:
                     waiting.discard(number)
                     error = _error(requests[number - first].name, flags, body)
                     if error is not None:
