@@ -111,6 +111,7 @@ def steps_of(host: World, action: str) -> int:
     own = links()
     # The first one with a port has rules to write, and takes more steps.
     child(host, action, 0)
+    sandbox.sweep(host.database, host.place)
     done = child(host, action, 0)
     assert done.returncode == 0, done.stderr
     sandbox.sweep(host.database, host.place)
