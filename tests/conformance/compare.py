@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from collections.abc import Container, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -63,6 +64,12 @@ class Pair(NamedTuple):
         if found:
             found.append(f"-- docker's stderr\n{self.docker.stderr}-- hezi's stderr\n{self.hezi.stderr}")
         return found
+
+
+def unknown(pairs: Iterable[tuple[str, Pair]], known: Container[str]) -> str:
+    """Say which lines differ, and how; nothing of those of which it is known."""
+    found = [(line, pair.differences()) for line, pair in pairs if line not in known]
+    return "\n".join("\n".join([f"$ {line}", *differences]) for line, differences in found if differences)
 
 
 class Peer(NamedTuple):

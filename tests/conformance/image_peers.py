@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from collections.abc import Container
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.conformance.compare import Case, Outcome, Pair, Peer
+from tests.conformance.compare import Case, Outcome, Pair, Peer, unknown
 from tests.conformance.peers import Engines
 from tests.support import harness, images, layout, registry
 from tests.support.layout import Entry
@@ -135,6 +136,13 @@ class Session:
             mine = self._one(self._hezi, case)
             pair = Pair(other.result(), mine)
         return Pair(*(one.sorted() for one in pair)) if anyhow else pair
+
+    def differences(self, lines: list[str], known: Container[str]) -> str:
+        """Run the lines, clean up, and say where the two differ without that it is known."""
+        try:
+            return unknown(((line, self.run(line)) for line in lines), known)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Remove hezi's containers, so that nothing of them is left on the machine."""

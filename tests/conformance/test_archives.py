@@ -92,16 +92,8 @@ def known(engines):
     "name", [name if name in _QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SESSIONS_LINES]
 )
 def test_same_as_docker(engines, known, auth_registry, name, tmp_path):
-    session = Session(engines, known, tmp_path, auth_registry.host)
-    found = []
-    try:
-        for line in SESSIONS_LINES[name]:
-            differences = session.run(line).differences()
-            if differences and line not in KNOWN:
-                found.append("\n".join([f"$ {line}", *differences]))
-    finally:
-        session.close()
-    assert not found, "\n".join(found)
+    found = Session(engines, known, tmp_path, auth_registry.host).differences(SESSIONS_LINES[name], KNOWN)
+    assert not found, found
 
 
 def test_what_is_known_to_differ_is_tried():

@@ -52,16 +52,8 @@ def known(engines):
 @pytest.mark.needs("root", "overlay", "docker:28", "docker-registry", "skopeo", "busybox", "cgroup-v1")
 @pytest.mark.parametrize("name", SESSIONS)
 def test_same_as_docker(engines, known, name, tmp_path):
-    session = Session(engines, known, tmp_path)
-    found = []
-    try:
-        for line in SESSIONS[name]:
-            differences = session.run(line).differences()
-            if differences and line not in KNOWN:
-                found.append("\n".join([f"$ {line}", *differences]))
-    finally:
-        session.close()
-    assert not found, "\n".join(found)
+    found = Session(engines, known, tmp_path).differences(SESSIONS[name], KNOWN)
+    assert not found, found
 
 
 def test_what_is_known_to_differ_is_tried():

@@ -20,16 +20,8 @@ def known(engines):
     "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in SESSIONS]
 )
 def test_same_as_docker(engines, known, name, tmp_path):
-    session = image_peers.Session(engines, known, tmp_path)
-    found = []
-    try:
-        for line in SESSIONS[name]:
-            differences = session.run(line).differences()
-            if differences and line not in KNOWN:
-                found.append("\n".join([f"$ {line}", *differences]))
-    finally:
-        session.close()
-    assert not found, "\n".join(found)
+    found = image_peers.Session(engines, known, tmp_path).differences(SESSIONS[name], KNOWN)
+    assert not found, found
 
 
 def test_what_is_known_to_differ_is_tried():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance import cases_forms, cases_lifecycle, cases_script, cases_streams, container_peers
+from tests.conformance import cases_forms, cases_lifecycle, cases_script, cases_streams, compare, container_peers
 from tests.conformance.known_lifecycle import KNOWN
 
 # Mostly waiting, for patience to end: for `make test-slow`.
@@ -28,12 +28,8 @@ def both(engines):
     "name", [pytest.param(name, marks=pytest.mark.slow) if name in _SLOW else name for name in SESSIONS]
 )
 def test_same_as_docker(both, name):
-    found = []
-    for line, pair in container_peers.run(both, SESSIONS[name]):
-        differences = pair.differences()
-        if differences and line not in KNOWN:
-            found.append("\n".join([f"$ {line}", *differences]))
-    assert not found, "\n".join(found)
+    found = compare.unknown(container_peers.run(both, SESSIONS[name]), KNOWN)
+    assert not found, found
 
 
 def test_what_is_known_to_differ_is_tried():

@@ -17,6 +17,7 @@ from contextlib import ExitStack
 
 from hezi import errors
 from hezi._util.record import NamedTuple
+from hezi._util.threads import joined
 from hezi.engine.results import Progress, PulledImage
 from hezi.spec.digest import Digest
 from hezi.spec.image import chain_ids
@@ -268,20 +269,12 @@ class _Fetch:
         threads = [
             threading.Thread(target=self._work, args=(number,), daemon=True) for number in range(len(self._jobs))
         ]
-        try:
+        with joined(threads, self._fail):
             for number, thread in enumerate(threads):
                 if number >= LAYERS_AT_A_TIME:
                     self._report(self._jobs[number].short, "Waiting")
                 thread.start()
             self._commit()
-        except BaseException as error:
-            # Ctrl-C as well: the threads end before we do, so that nothing is written behind the caller's back.
-            self._fail(error)
-            raise
-        finally:
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
         if self._error is not None:
             raise self._error
 

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 
 from hezi import errors
 from hezi._util.record import NamedTuple
+from hezi._util.threads import joined
 from hezi.engine.moving import stored
 from hezi.engine.moving.results import PushedImage
 from hezi.engine.pull import Report
@@ -172,19 +173,11 @@ class _Pushing:
                 self._report(part.shown, "Preparing")
         gate = threading.Semaphore(BLOBS_AT_A_TIME)
         threads = [threading.Thread(target=self._work, args=(part, gate), daemon=True) for part in parts]
-        try:
+        with joined(threads, self._fail):
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
-        except BaseException as error:
-            # Ctrl-C as well: the threads end before we do.
-            self._fail(error)
-            raise
-        finally:
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
         if self._error is not None:
             raise self._error
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import time
 
+from hezi.errors import INVALID, Error
 from hezi.front.cli import values
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hezi.front.cli.parser import Parsed
 
 _DAY_NS = 86_400 * 10**9
 
@@ -19,6 +24,23 @@ def rfc3339(nanoseconds: int) -> str:
     local = time.localtime(nanoseconds // 10**9)
     zone = time.strftime("%z", local)
     return time.strftime("%Y-%m-%dT%H:%M:%S", local) + ("Z" if zone == "+0000" else f"{zone[:3]}:{zone[3:]}")
+
+
+def bound(parsed: Parsed, name: str) -> int:
+    """Read an option that says when something begins or ends into nanoseconds; 0 where it is not given.
+
+    :raises Error: it is neither an age nor a moment.
+    """
+    from hezi.engine.containers import filters
+
+    text = parsed.text(name)
+    if not text:
+        return 0
+    try:
+        return filters.until(text)
+    except Error as error:
+        message = f'invalid value for "{name}": {error.message}'
+        raise Error(INVALID, message) from error
 
 
 def age(text: str) -> int:

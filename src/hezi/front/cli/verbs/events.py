@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hezi.errors import INVALID, Error
-from hezi.front.cli import values
+from hezi.front.cli import times, values
 from hezi.front.cli.option import Option, Verb
 from hezi.front.cli.template.errors import TemplateError
 
@@ -41,7 +40,7 @@ def call(session: Session, parsed: Parsed) -> int:
     from hezi.engine.containers import filters
 
     wanted = filters.read(parsed.texts("filter"), events.KEYS)
-    selection = events.Selection(_moment(parsed, "since"), _moment(parsed, "until"), wanted)
+    selection = events.Selection(times.bound(parsed, "since"), times.bound(parsed, "until"), wanted)
     stream = events.read(session.engine.paths, selection)
     try:
         show = _shower(parsed.text("format") or "")
@@ -51,19 +50,6 @@ def call(session: Session, parsed: Parsed) -> int:
         session.notice(f"{session.program}: Error parsing format: {error}")
         return _BAD_FORMAT
     return 0
-
-
-def _moment(parsed: Parsed, name: str) -> int:
-    from hezi.engine.containers import filters
-
-    text = parsed.text(name)
-    if not text:
-        return 0
-    try:
-        return filters.until(text)
-    except Error as error:
-        message = f'invalid value for "{name}": {error.message}'
-        raise Error(INVALID, message) from error
 
 
 class _shower:

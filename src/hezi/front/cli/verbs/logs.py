@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hezi.errors import INVALID, Error
+from hezi.front.cli import times
 from hezi.front.cli.option import Option, Verb
 
 TYPE_CHECKING = False
@@ -39,8 +39,8 @@ def call(session: Session, parsed: Parsed) -> int:
     from hezi.engine import logread
 
     selection = logread.Selection(
-        since=_moment(parsed, "since"),
-        until=_moment(parsed, "until"),
+        since=times.bound(parsed, "since"),
+        until=times.bound(parsed, "until"),
         tail=_tail(parsed.text("tail")),
         follow=parsed.flag("follow"),
     )
@@ -48,19 +48,6 @@ def call(session: Session, parsed: Parsed) -> int:
     for batch in logread.read(session.engine.paths, parsed.args[0], selection):
         writer.write(batch)
     return 0
-
-
-def _moment(parsed: Parsed, name: str) -> int:
-    from hezi.engine.containers import filters
-
-    text = parsed.text(name)
-    if not text:
-        return 0
-    try:
-        return filters.until(text)
-    except Error as error:
-        message = f'invalid value for "{name}": {error.message}'
-        raise Error(INVALID, message) from error
 
 
 def _tail(text: str | None) -> int:
