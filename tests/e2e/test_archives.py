@@ -146,6 +146,13 @@ class TestSave:
         out = tmp_path / "out.tar"
         hezi_env.run("save", "-o", str(out), "app:1", check=True)
         assert [one["digest"] for one in index(out)] == [whole["digest"]]
+        # The other machine's image is unpacked when something looks into it.
+        assert len(list((hezi_env.root / "layers").glob("[0-9a-f]*"))) == 1
+        hezi_env.run("system", "check", check=True)
+        named = hezi_env.engine().images.inspect("app:1", platform="linux/arm64")
+        assert hezi_env.run("image", "diff", "app:1", named["Id"], check=True).stdout == "D /etc/one\nA /etc/two\n"
+        assert len(list((hezi_env.root / "layers").glob("[0-9a-f]*"))) == 2
+        hezi_env.run("system", "check", check=True)
         other.run("load", "-i", str(out), "--platform", "linux/arm64", check=True)
         assert other.engine().images.inspect("app:1")["Architecture"] == "arm64"
         hezi_env.run("save", "-o", str(out), "--platform", "linux/arm64", "app:1", check=True)

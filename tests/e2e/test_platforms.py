@@ -65,10 +65,14 @@ def raw(name):
     return subprocess.run(argv, capture_output=True, check=True).stdout
 
 
+def unpacked(hezi):
+    return [path for path in hezi.root.glob("layers/*") if not path.name.startswith(".")]
+
+
 def nothing_left(hezi):
     assert hezi.run("images", "-aq", check=True).stdout == ""
     assert not list(hezi.root.glob("content/blobs/sha256/*"))
-    assert not [path for path in hezi.root.glob("layers/*") if not path.name.startswith(".")]
+    assert not unpacked(hezi)
     hezi.run("system", "check", check=True)
 
 
@@ -229,6 +233,36 @@ class TestMoving:
             )
         other.run("save", "--format", form, "-o", str(tmp_path / "again.tar"), both, check=True)
         assert (tmp_path / "again.tar").read_bytes() == out.read_bytes()
+        other.run("rmi", both, check=True)
+        nothing_left(other)
+
+    def test_what_load_finds_for_other_machines_is_unpacked_when_it_is_wanted(self, hezi_env, both, other, tmp_path):
+        out, arm = tmp_path / "out.tar", ("--platform", ARM)
+        hezi_env.run("save", "-o", str(out), both, check=True)
+        other.run("load", "-qi", str(out), check=True)
+        size = "{{.Size}}"
+        whole = shown(hezi_env, both, template=size)
+        assert (shown(other, both, template=size), shown(other, both, *arm, template=size)) == (whole, "0")
+        assert len(unpacked(other)) == 1
+        other.run("system", "check", check=True)
+        other.run("save", "-o", str(tmp_path / "again.tar"), both, check=True)
+        assert (tmp_path / "again.tar").read_bytes() == out.read_bytes()
+        assert len(unpacked(other)) == 1
+        other.run("create", "--pull", "never", "--network", "none", *arm, "--name", "arm", both, "/x", check=True)
+        assert len(unpacked(other)) == 2
+        assert shown(other, both, *arm, template=size) == whole
+        other.run("system", "check", check=True)
+        other.run("rm", "arm", check=True)
+        other.run("rmi", both, check=True)
+        nothing_left(other)
+
+    def test_a_pull_unpacks_what_load_has_kept(self, both, other, tmp_path, hezi_env):
+        hezi_env.run("save", "-o", str(tmp_path / "out.tar"), both, check=True)
+        other.run("load", "-qi", str(tmp_path / "out.tar"), check=True)
+        other.run("pull", "-q", "--platform", ARM, both, check=True)
+        assert len(unpacked(other)) == 2
+        assert shown(other, both, "--platform", ARM, template="{{.Size}}") == shown(other, both, template="{{.Size}}")
+        other.run("image", "diff", both, shown(other, both, "--platform", ARM, template="{{.Id}}"), check=True)
         other.run("rmi", both, check=True)
         nothing_left(other)
 

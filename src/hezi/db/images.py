@@ -243,6 +243,15 @@ def chain_ids(connection: Connection, image_id: str) -> list[str]:
     return [row[0] for row in connection.execute(query, (image_id,))]
 
 
+def resize(connection: Connection, chain_ids: Sequence[str]) -> None:
+    """Count the unpacked bytes of all images that have one of some layers once more."""
+    connection.executemany(
+        "UPDATE images SET size=(SELECT SUM(l.size) FROM image_layers i JOIN layers l ON l.chain_id=i.chain_id"
+        " WHERE i.image_id=images.id) WHERE id IN (SELECT image_id FROM image_layers WHERE chain_id=?)",
+        [(value,) for value in chain_ids],
+    )
+
+
 def blobs(connection: Connection, image_id: str) -> list[BlobRow]:
     """Return the blobs of an image: manifests, config, layers."""
     query = "SELECT digest, size, media_type FROM image_blobs WHERE image_id=? ORDER BY digest"

@@ -1,4 +1,4 @@
-"""The table ``layers``: the unpacked layers in layers/, by chain id."""
+"""The table ``layers``: the layers of images by chain id, those in layers/ and those that nothing has unpacked yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class LayerRow(NamedTuple):
-    """One layer. ``parent`` is the chain id below, empty for the lowest; ``size`` the bytes in its files."""
+    """One layer. ``parent`` is the chain id below, empty for the lowest; ``size`` the bytes in its files.
+
+    ``driver`` is empty, and ``size`` 0, as long as there is only its blob: an image for another machine was loaded.
+    """
 
     chain_id: str
     parent: str
@@ -23,8 +26,20 @@ class LayerRow(NamedTuple):
 
 
 def insert(connection: Connection, row: LayerRow) -> None:
-    """Add a layer whose directory is in place; another process may have done so already."""
-    connection.execute("INSERT OR IGNORE INTO layers VALUES (?,?,?,?,?,?,?)", row)
+    """Add a layer whose directory is in place, or that is packed; another process may have done so already."""
+    connection.execute(
+        "INSERT INTO layers VALUES (?,?,?,?,?,?,?) ON CONFLICT(chain_id) DO UPDATE SET size=excluded.size,"
+        " driver=excluded.driver WHERE layers.driver='' AND excluded.driver!=''",
+        row,
+    )
+
+
+def packed(connection: Connection, image_id: str) -> bool:
+    """Say whether an image has a layer of which there is only its blob."""
+    query = (
+        "SELECT 1 FROM image_layers i JOIN layers l ON l.chain_id=i.chain_id WHERE i.image_id=? AND l.driver='' LIMIT 1"
+    )
+    return connection.execute(query, (image_id,)).fetchone() is not None
 
 
 def get(connection: Connection, chain_id: str) -> LayerRow | None:

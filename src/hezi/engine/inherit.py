@@ -62,7 +62,7 @@ def layers(store: ImageStore, asks: Sequence[MountAsk]) -> tuple[str, ...]:
     """Return the layers of images that are mounted, which must stay as long as the container does."""
     from hezi.spec.digest import Digest
 
-    return tuple(layer for ask in asks if ask.type == "image" for layer in store.chain_ids(Digest(ask.source)))
+    return tuple(layer for ask in asks if ask.type == "image" for layer in store.unpacked(Digest(ask.source)))
 
 
 def keep(volumes: str, request: RunRequest) -> None:

@@ -157,7 +157,7 @@ def make_record(paths: Paths, store: ImageStore, image: Image, case: prepare.Cas
         image_config=not request.remove,
     )
     name = record.check_name(request.name) if request.name else ""
-    layers = store.chain_ids(image.id)
+    layers = store.unpacked(image.id)
     more = _taken_over(paths, store, request, draft)
     if more:
         details = details._replace(layers=tuple(layers))

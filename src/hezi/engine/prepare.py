@@ -118,7 +118,7 @@ def _layers(paths: Paths, image_id: str) -> tuple[str, ...]:
     from hezi.store.images import ImageStore
 
     with ImageStore(paths.root) as store:
-        return store.driver.lower(store.chain_ids(Digest(image_id)))
+        return store.driver.lower(store.unpacked(Digest(image_id)))
 
 
 def _process_of(paths: Paths, name: str, kind: str) -> int:

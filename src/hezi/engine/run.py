@@ -249,7 +249,7 @@ def plan_lines(paths: Paths, request: RunRequest, callbacks: Callbacks) -> list[
         image = find_image.find(paths, store, request, callbacks.progress)
         request = making.resolve(store, freeze.freeze(request))
         case = prepare.open_case(request, store.config(image.id), ids.new_id(), ids.new_id)
-        root_fd = store.driver.mount(Rootfs(store.chain_ids(image.id), readonly=True))
+        root_fd = store.driver.mount(Rootfs(store.unpacked(image.id), readonly=True))
         stack.callback(os.close, root_fd)
         network = networking.planned_path(paths, store.database, case.id, case.request)
         made = prepare.blueprint(case, root_fd, paths, None, network=network, owners=_planned(store, case, root_fd))

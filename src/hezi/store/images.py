@@ -157,6 +157,19 @@ class ImageStore:
         with self.database.read() as connection:
             return tuple(Digest(value) for value in images.chain_ids(connection, image_id))
 
+    def unpacked(self, image_id: Digest) -> tuple[Digest, ...]:
+        """Return the layers of an image, lowest first, all of them unpacked by now.
+
+        :raises hezi.errors.Error: some were not, and unpacking them failed.
+        """
+        with self.database.read() as connection:
+            packed = layers.packed(connection, image_id)
+        if packed:
+            from hezi.store import packed as later
+
+            later.unpack(self, image_id)
+        return self.chain_ids(image_id)
+
     def touch(self, image_id: Digest) -> None:
         """Record that the image was used now."""
         with self.database.write() as connection:
@@ -174,16 +187,16 @@ class ImageStore:
             # Under the lock: whoever removes the same image now does it before this or after, never in between.
             self._write_documents(new)
             self._check_complete(new)
-            sizes = [self.driver.usage(chain_id) for chain_id in new.chain_ids]
+            rows = self._layer_rows(new)
             with self.database.durable() as connection:
                 now = clock.now_ns()
-                blobs = new.manifest.layers
-                parents = ("", *new.chain_ids)
-                for position, chain_id in enumerate(new.chain_ids):
-                    diff_id, blob = new.config.diff_ids[position], blobs[position].digest
-                    row = (chain_id, parents[position], diff_id, blob, sizes[position], self.driver.name, now)
-                    layers.insert(connection, layers.LayerRow(*row))
-                images.insert(connection, _row(new, sum(sizes), now), new.config.raw, new.chain_ids, _blobs(new))
+                known = [layers.get(connection, value) for value in new.chain_ids]
+                for layer in rows:
+                    layers.insert(connection, layer)
+                row = _row(new, sum(layer.size for layer in rows), now)
+                images.insert(connection, row, new.config.raw, new.chain_ids, _blobs(new))
+                if any(layer is not None and not layer.driver for layer in known):
+                    images.resize(connection, new.chain_ids)
                 _name(connection, new, image_id, now)
                 # As it is now: somebody may remove it a moment later, and it was stored all the same.
                 found = find.by_id(connection, image_id)
@@ -192,6 +205,14 @@ class ImageStore:
             raise errors.Error(errors.INTERNAL, f"image {image_id} is not in the database it was written to")
         return found
 
+    def _layer_rows(self, new: NewImage) -> tuple[layers.LayerRow, ...]:
+        now, driver, found, parent = clock.now_ns(), self.driver, [], ""
+        for chain_id, diff_id, blob in zip(new.chain_ids, new.config.diff_ids, new.manifest.layers, strict=True):
+            name = driver.name if driver.has(chain_id) else ""
+            found.append(layers.LayerRow(chain_id, parent, diff_id, blob.digest, driver.usage(chain_id), name, now))
+            parent = chain_id
+        return tuple(found)
+
     def _write_documents(self, new: NewImage) -> None:
         self.content.write(new.manifest.config.digest, new.config.raw)
         self.content.write(new.manifest_digest, new.manifest.raw)
@@ -199,7 +220,8 @@ class ImageStore:
             self.content.write(digest, raw)
 
     def _check_complete(self, new: NewImage) -> None:
-        missing = [chain_id.short for chain_id in new.chain_ids if not self.driver.has(chain_id)]
+        chain_ids = () if new.packed else new.chain_ids
+        missing = [chain_id.short for chain_id in chain_ids if not self.driver.has(chain_id)]
         wanted = (*new.manifest.layers, *new.others)
         missing += [part.digest.short for part in wanted if not self.content.has(part.digest)]
         if missing:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hezi.spec.image import Descriptor, ImageConfig, Manifest
     from hezi.spec.reference import Reference
     from hezi.store.content import ContentStore
+    from hezi.store.lease import Lease
     from hezi.store.snapshot.base import SnapshotDriver
 
 
@@ -70,6 +71,7 @@ class NewImage(NamedTuple):
     documents: further blobs to keep, as (digest, media type, bytes): the index.
     parent: the image it was made from, for commit and build.
     others: further blobs to keep that are in the store: what the index has for other platforms.
+    packed: its layers need not be unpacked; that is done when something is to be made of them (hezi.store.packed).
     """
 
     reference: Reference
@@ -81,6 +83,7 @@ class NewImage(NamedTuple):
     documents: tuple[tuple[Digest, str, bytes], ...] = ()
     parent: Digest | None = None
     others: tuple[Descriptor, ...] = ()
+    packed: bool = False
 
 
 class Removed(NamedTuple):
@@ -99,7 +102,7 @@ class Removed(NamedTuple):
 
 
 class Store(Protocol):
-    """What removal needs of :class:`hezi.store.images.ImageStore`."""
+    """What its parts need of :class:`hezi.store.images.ImageStore`."""
 
     root: str
     database: Database
@@ -111,6 +114,9 @@ class Store(Protocol):
     @property
     def driver(self) -> SnapshotDriver:
         """Where the layers are."""
+
+    def lease(self, purpose: str) -> Lease:
+        """Begin work that must not lose blobs or layers meanwhile."""
 
     def resolve_in(self, connection: Connection, text: str) -> Image:
         """Find the image a user means, inside a transaction."""

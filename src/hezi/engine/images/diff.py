@@ -31,7 +31,7 @@ def diff(paths: Paths, first: str, second: str) -> Iterator[FileChange]:
     with ExitStack() as stack:
         store = stack.enter_context(opened(paths))
         lease = stack.enter_context(store.lease(f"diff {first} {second}"))
-        chains = [store.chain_ids(store.resolve(name).id) for name in (first, second)]
+        chains = [store.unpacked(store.resolve(name).id) for name in (first, second)]
         lease.protect([], [layer for chain in chains for layer in chain])
         try:
             old, new = (_open(store, chain, stack) for chain in chains)

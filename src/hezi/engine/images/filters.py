@@ -92,7 +92,8 @@ def _dangling(values: Iterable[str]) -> bool | None:
     for value in values:
         if value not in {*_TRUE, *_FALSE}:
             raise errors.Error(errors.INVALID, f"invalid filter 'dangling=[{value}]'")
-        found = value in _TRUE
+        # Of both, docker takes the one that asks for something.
+        found = found or value in _TRUE
     return found
 
 

@@ -84,7 +84,10 @@ class _Stream:
 class _Loading:
     """One image on its way in."""
 
-    def __init__(self, store: ImageStore, source: Archive, image: SavedImage, report: Report) -> None:
+    def __init__(
+        self, store: ImageStore, source: Archive, image: SavedImage, report: Report, *, packed: bool = False
+    ) -> None:
+        self._packed = packed
         self._store = store
         self._source = source
         self._image = image
@@ -104,9 +107,10 @@ class _Loading:
                 self._copy(part)
             manifest = image.manifest or self._manifest(descriptors)
             done = [self._put(manifest, name) for name in image.names or (None,)]
-        # Each has its name too: they stand beside the one that suits this machine (hezi.store.platforms).
+        # Each has its name too: they stand beside the one that suits this machine (hezi.store.platforms). What nothing
+        # may ever run from is not unpacked before something does (hezi.store.packed).
         for one in image.beside if image.names else ():
-            _Loading(self._store, self._source, one, self._report).run()
+            _Loading(self._store, self._source, one, self._report, packed=True).run()
         return done
 
     def _layer(self, number: int, layer: SavedLayer, lease: Lease) -> Descriptor:
@@ -114,6 +118,9 @@ class _Loading:
         from hezi.store import newlayer
 
         descriptor = layer.descriptor or self._known(self._chain[number], lease)
+        if self._packed and descriptor is not None:
+            self._copy(descriptor)
+            return descriptor
         if descriptor is None:
             kind = compress.detect(next(self._source.chunks(layer.member), b"")[:8])
             if kind == compress.PLAIN:
@@ -198,6 +205,7 @@ class _Loading:
             repository_digest=image.chosen_from[0] if image.chosen_from is not None else None,
             documents=(image.chosen_from,) if image.chosen_from is not None else (),
             others=tuple(part for part in image.others if part.digest != Digest.of(manifest.raw)),
+            packed=self._packed,
         )
         done = self._store.put(new)
         return LoadedImage(name.familiar if name else "", str(done.id), self._replaced(before, done))

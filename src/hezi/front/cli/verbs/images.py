@@ -137,6 +137,8 @@ def _print_formatted(rows: tuple[ImageSummary, ...], fmt: str, *, full: bool, di
 
     if fmt == "raw":
         fmt = "image_id: {{.ID}}" if quiet else _raw(digests=digests)
+    elif digests and fmt.startswith("table") and "{{.Digest}}" not in fmt:
+        fmt += "\t{{.Digest}}"
     wanted = digests or "{{.Digest}}" in fmt
     print(formats.format_records(fmt, [_record(row, full=full, digests=wanted) for row in rows], HEADERS), end="")
 
