@@ -32,21 +32,23 @@ def apply(config: ContainerConfig, instructions: Sequence[str], *, stop_signal: 
     :raises errors.Error: INVALID, with docker's words where it has some.
     """
     command_given = False
-    for text in instructions:
-        for line in _logical_lines(text):
-            name, _, rest = line.strip().replace("\t", " ", 1).partition(" ")
-            word = name.lower()
-            handler = _HANDLERS.get(word)
-            if handler is None or (word == "stopsignal" and not stop_signal):
-                _refuse(f"{word} is not a valid change command")
-            rest = rest.strip()
-            if not rest and word not in {"cmd", "entrypoint"}:
-                _refuse(f"{word.upper()} requires at least one argument")
-            command = config.cmd
-            config = handler(config, rest)
-            command_given = command_given or word == "cmd"
-            if word == "entrypoint" and command_given:
-                config = config._replace(cmd=command)
+    lines = [line for text in instructions for line in _logical_lines(text)]
+    if instructions and not lines:
+        _refuse("file with no instructions")
+    for line in lines:
+        name, _, rest = line.strip().replace("\t", " ", 1).partition(" ")
+        word = name.lower()
+        handler = _HANDLERS.get(word)
+        if handler is None or (word == "stopsignal" and not stop_signal):
+            _refuse(f"{word} is not a valid change command")
+        rest = rest.strip()
+        if not rest and word not in {"cmd", "entrypoint"}:
+            _refuse(f"{word.upper()} requires at least one argument")
+        command = config.cmd
+        config = handler(config, rest)
+        command_given = command_given or word == "cmd"
+        if word == "entrypoint" and command_given:
+            config = config._replace(cmd=command)
     return config
 
 
@@ -74,7 +76,7 @@ def _command(config: ContainerConfig, rest: str) -> tuple[str, ...]:
     array = _array(rest)
     if array is not None:
         return array
-    return (*(config.shell or _SHELL), rest) if rest else ()
+    return (*(config.shell or _SHELL), *((rest,) if rest else ()))
 
 
 def _cmd(config: ContainerConfig, rest: str) -> ContainerConfig:
@@ -83,7 +85,7 @@ def _cmd(config: ContainerConfig, rest: str) -> ContainerConfig:
 
 def _entrypoint(config: ContainerConfig, rest: str) -> ContainerConfig:
     # As docker: the image's own command is not for another entrypoint; one that was given beside it is.
-    return config._replace(entrypoint=_command(config, rest), cmd=None)
+    return config._replace(entrypoint=(_command(config, rest) or None) if rest else None, cmd=None)
 
 
 def _env(config: ContainerConfig, rest: str) -> ContainerConfig:
@@ -207,32 +209,39 @@ def _expose(config: ContainerConfig, rest: str) -> ContainerConfig:
     env = dict(_split_pair(entry) for entry in config.env)
     ports = set(config.exposed_ports)
     for word in _words(rest):
-        ports.update(expand_ports(expand(word, env)))
+        text = expand(word, env)
+        *host, port = text.split(":")
+        if host and host[-1] and not host[-1].replace("-", "", 1).isdigit():
+            _refuse(f"Invalid hostPort: {host[-1]}")
+        ports.update(expand_ports(port, first=0) if text else ())
     return config._replace(exposed_ports=tuple(sorted(ports)))
 
 
-def expand_ports(text: str) -> list[str]:
+def expand_ports(text: str, *, first: int = 1) -> list[str]:
     """Return the ports of ``80``, ``53/udp`` or ``8000-8003/tcp`` as ``NUMBER/PROTOCOL``.
 
+    :param first: the lowest that is one.
     :raises errors.Error: INVALID.
     """
     numbers, _, protocol = text.partition("/")
     protocol = protocol.lower() or "tcp"
     if protocol not in {"tcp", "udp", "sctp"}:
         _refuse(f"Invalid proto: {protocol}")
-    first, dash, last = numbers.partition("-")
-    last = last if dash else first
-    if not all(part.isascii() and part.isdigit() and 0 < int(part) < 65536 for part in (first, last)):
+    low, dash, high = numbers.partition("-")
+    high = high if dash else low
+    if not all(part.isascii() and part.isdigit() and first <= int(part) < 65536 for part in (low, high)):
         _refuse(f"Invalid containerPort: {numbers}")
-    if int(last) < int(first):
+    if int(high) < int(low):
         _refuse(f"Invalid range specified for the container port: {numbers}")
-    return [f"{number}/{protocol}" for number in range(int(first), int(last) + 1)]
+    return [f"{number}/{protocol}" for number in range(int(low), int(high) + 1)]
 
 
 def _volume(config: ContainerConfig, rest: str) -> ContainerConfig:
     env = dict(_split_pair(entry) for entry in config.env)
     array = _array(rest)
     paths = array if array is not None else tuple(expand(word, env) for word in _words(rest))
+    if not paths:
+        _refuse("VOLUME requires at least one argument")
     if not all(path.strip() for path in paths):
         _refuse("VOLUME specified can not be an empty string")
     return config._replace(volumes=tuple(sorted({*config.volumes, *paths})))
@@ -240,16 +249,17 @@ def _volume(config: ContainerConfig, rest: str) -> ContainerConfig:
 
 def _workdir(config: ContainerConfig, rest: str) -> ContainerConfig:
     env = dict(_split_pair(entry) for entry in config.env)
-    path = posixpath.normpath(posixpath.join(config.working_dir or "/", expand(rest, env)))
-    return config._replace(working_dir="/" + path.lstrip("/"))
+    path = expand(rest, env)
+    if not path.startswith("/"):
+        # As docker: one that is absolute stays as it was written.
+        path = "/" + posixpath.normpath(posixpath.join(config.working_dir or "/", path)).lstrip("/")
+    return config._replace(working_dir=path)
 
 
 def _one(field: str) -> Callable[[ContainerConfig, str], ContainerConfig]:
     def handler(config: ContainerConfig, rest: str) -> ContainerConfig:
-        words = _words(rest)
-        if len(words) != 1:
-            _refuse(f"{'STOPSIGNAL' if field == 'stop_signal' else 'USER'} requires exactly one argument")
-        value = expand(words[0], dict(_split_pair(entry) for entry in config.env))
+        # All that follows is one argument, with its blanks.
+        value = expand(rest, dict(_split_pair(entry) for entry in config.env))
         return config._replace(user=value) if field == "user" else config._replace(stop_signal=value)
 
     return handler
@@ -279,6 +289,8 @@ def _healthcheck(config: ContainerConfig, rest: str) -> ContainerConfig:
         else:
             _refuse(f"unknown flag: {name}")
     kind, _, command = rest.partition(" ")
+    if kind.upper() == "NONE" and command.strip():
+        _refuse("HEALTHCHECK NONE takes no arguments")
     if kind.upper() == "NONE":
         return config._replace(healthcheck=Healthcheck(test=("NONE",)))
     if kind.upper() != "CMD" or not command.strip():

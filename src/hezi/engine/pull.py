@@ -51,6 +51,8 @@ def pull(
     :param store: an open one to use.
     """
     reference = Reference.parse(name).with_default_tag()
+    if reference.digest is not None:
+        reference = reference._replace(tag=None)  # it says all that there is to say
     wanted = _platform(platform)
     with ExitStack() as stack:
         store = store or _open(paths, stack)
@@ -79,6 +81,7 @@ def pull_all(
         for tag in tags:
             one = reference._replace(tag=tag)
             done.append(_one(store, client, one, wanted, explicit=platform is not None, report=report))
+            report("", f"Digest: {done[-1].digest}")
             _tell(paths, one)
         return tuple(done)
 
@@ -145,7 +148,7 @@ def _one(
 
     # The digest of what the registry has is all that is needed when the store has it under this name already.
     found = resolve.resolve(client, reference, platform, explicit=explicit)
-    report(reference.tag or "", f"Pulling from {_path(reference)}")
+    report(str(reference) if reference.digest else reference.tag or "", f"Pulling from {_path(reference)}")
     descriptor = found.index_descriptor or found.manifest_descriptor
     config_digest = found.manifest.config.digest
     before = store.get(reference)
@@ -240,6 +243,7 @@ def _jobs(
         def progress(phase: str, done: int, short: str = short, size: int = size) -> None:
             report(short, "Downloading" if phase == DOWNLOADING else "Extracting", done, size)
             if phase == DOWNLOADING and done == size:
+                report(short, "Verifying Checksum")
                 report(short, "Download complete")
 
         def open_blob(offset: int, layer: Descriptor = layer) -> BlobStream:

@@ -90,6 +90,14 @@ class Reference(NamedTuple):
         """Return this reference with ``latest``, unless it has a tag or a digest."""
         return self if self.tag is not None or self.digest is not None else self._replace(tag=DEFAULT_TAG)
 
+    def refuse_ambiguous(self) -> None:
+        """Refuse a name to be given that reads as a digest (``sha256:abc``).
+
+        :raises Error: INVALID, with docker's words.
+        """
+        if self.name == "docker.io/library/sha256":
+            raise Error(INVALID, "refusing to create an ambiguous tag using digest algorithm as name")
+
     def with_tag(self, tag: str) -> Reference:
         """Return the reference with another tag and no digest.
 

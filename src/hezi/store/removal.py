@@ -86,10 +86,21 @@ def transact(store: Store, work: Callable[[Plan], None], *, dry_run: bool = Fals
         detached += [driver.detach(Digest(value)) for value in plan.layers]
         for value in plan.blobs:
             content.delete(Digest(value))
+    # Before the files go: afterwards its fsync would wait until the file system has written down all of that.
+    written = _written(store)
     for name in detached:
         driver.purge(name)
     driver.sweep()
-    store.write_index()
+    if not written:
+        store.write_index()
+
+
+def _written(store: Store) -> bool:
+    try:
+        store.write_index()
+    except errors.Error:
+        return False  # the disk is full: there will be room in a moment
+    return True
 
 
 def _leave(dry_run: bool) -> None:
@@ -273,7 +284,7 @@ class _One:
             self._drop(Reference.parse(reference))
 
     def _drop_name(self, wanted: Reference) -> None:
-        self._drop(wanted._replace(tag=None) if wanted.digest else wanted)
+        self._drop(wanted)
         names, digests = self._references()
         if wanted.digest or any(row.name == wanted.name for row in names):
             return

@@ -77,7 +77,7 @@ def read(texts: Iterable[str], keys: tuple[str, ...], name: str | None, connecti
         raise errors.Error(errors.INVALID, "more than one until filter specified")
     references += tuple(matcher(text) for text in wanted.get("reference", ()))
     return Choice(
-        dangling=_dangling(wanted.get("dangling", ())),
+        dangling=_dangling(wanted.get("dangling", ()), strict=keys is LIST_KEYS),
         references=references,
         labels=tuple(wanted.get("label", ())),
         not_labels=tuple(wanted.get("label!", ())),
@@ -87,9 +87,12 @@ def read(texts: Iterable[str], keys: tuple[str, ...], name: str | None, connecti
     )
 
 
-def _dangling(values: Iterable[str]) -> bool | None:
+def _dangling(values: Iterable[str], *, strict: bool) -> bool | None:
+    """To docker's prune, what a user says is one more value beside its own: one that says nothing is no mistake."""
     found = None
     for value in values:
+        if not strict and value not in {*_TRUE, *_FALSE}:
+            continue
         if value not in {*_TRUE, *_FALSE}:
             raise errors.Error(errors.INVALID, f"invalid filter 'dangling=[{value}]'")
         # Of both, docker takes the one that asks for something.

@@ -107,11 +107,11 @@ def _config(inside: ContainerConfig) -> dict[str, Any]:
     if inside.healthcheck is not None:
         run["Healthcheck"] = parse_health.document(inside.healthcheck)
     run |= {
-        "Volumes": {path: {} for path in inside.volumes} or None,
+        "Volumes": {path: {} for path in sorted(inside.volumes)} or None,
         "WorkingDir": inside.working_dir,
         "Entrypoint": _words(inside.entrypoint),
         "OnBuild": list(inside.onbuild) or None,
-        "Labels": dict(inside.labels) or None,
+        "Labels": dict(sorted(inside.labels)) or None,
     }
     if inside.stop_signal:
         run["StopSignal"] = inside.stop_signal

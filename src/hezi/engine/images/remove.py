@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from hezi.engine.paths import Paths
     from hezi.store.model import Removed
 
-_ALGORITHMS = frozenset({"docker.io/library/sha256", "docker.io/library/sha512", "docker.io/library/sha384"})
-
 
 def remove(paths: Paths, name: str, *, force: bool, parents: bool = True, platform: str | None = None) -> RemovedImages:
     """See :meth:`hezi.engine.engine.Images.remove`."""
@@ -23,6 +21,8 @@ def remove(paths: Paths, name: str, *, force: bool, parents: bool = True, platfo
     from hezi.spec.platform import Platform
     from hezi.store import removal
 
+    if not name:
+        raise errors.Error(errors.NOT_FOUND, "no image is called ''")
     if not name.strip():
         raise errors.Error(errors.INVALID, "image name cannot be blank")
     with opened(paths) as store:
@@ -71,8 +71,7 @@ def _target(text: str) -> Reference:
         _refuse(text, error.message)
     if reference.digest is not None:
         raise errors.Error(errors.INVALID, "refusing to create a tag with a digest reference")
-    if reference.name in _ALGORITHMS:
-        raise errors.Error(errors.INVALID, "refusing to create an ambiguous tag using digest algorithm as name")
+    reference.refuse_ambiguous()
     return reference.with_default_tag()
 
 

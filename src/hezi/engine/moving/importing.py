@@ -85,6 +85,7 @@ def _reference(name: str) -> Reference | None:
     reference = Reference.parse(name)
     if reference.digest is not None:
         raise errors.Error(errors.INVALID, "cannot import digest reference")
+    reference.refuse_ambiguous()
     return reference.with_default_tag()
 
 

@@ -55,16 +55,19 @@ def check(server: str) -> None:
 
 def logout(server: str) -> None:
     """See :meth:`hezi.engine.moving.registries.Registries.logout`."""
-    DockerConfig().erase(_domain(server))
+    DockerConfig().erase(_domain(server, known=False))
 
 
 def key(server: str) -> str:
     """See :meth:`hezi.engine.moving.registries.Registries.key`."""
-    return key_of(_domain(server))
+    return key_of(_domain(server, known=False))
 
 
-def _domain(server: str) -> str:
-    """Return the registry's name as references have it, whatever people write: ``https://host/v2/`` is ``host``."""
+def _domain(server: str, *, known: bool = True) -> str:
+    """Return the registry's name as references have it, whatever people write: ``https://host/v2/`` is ``host``.
+
+    :param known: it must be one that a reference can name. Whatever else is in the file can be taken out of it.
+    """
     host = hostname(server.strip())
     if host in _HUB:
         return "docker.io"
@@ -75,7 +78,7 @@ def _domain(server: str) -> str:
         found = Reference.parse(f"{host}/x").domain
     except errors.Error:
         found = ""
-    if found != host:
+    if found != host and known:
         hint = "it is HOST or HOST:PORT; a single word needs a port or a dot to be one"
         raise errors.Error(errors.INVALID, f"invalid registry name: {host[:200]!r}", hint=hint)
     return host

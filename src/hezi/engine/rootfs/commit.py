@@ -82,7 +82,9 @@ def commit(paths: Paths, container: str, options: CommitOptions) -> str:
             hint = "export the container and import what comes out"
             raise errors.Error(errors.NOT_FOUND, f"the image of container {container} is gone", hint=hint)
         old = store.config(parent.id)
-        config = changes.apply(container_config(row, old.config), options.changes)
+        # As docker: what an image has for builds, its containers have not.
+        own = container_config(row, old.config)._replace(onbuild=(), shell=())
+        config = _merged(changes.apply(own, options.changes), own)
         manifest = store.manifest(parent)
         lease = stack.enter_context(store.lease(f"commit {row.id}"))
         chain = store.chain_ids(parent.id)
@@ -117,7 +119,17 @@ def _reference(name: str) -> Reference:
     reference = Reference.parse(name)
     if reference.digest is not None:
         raise errors.Error(errors.INVALID, "refusing to create a tag with a digest reference")
+    reference.refuse_ambiguous()
     return reference.with_default_tag()
+
+
+def _merged(config: ContainerConfig, own: ContainerConfig) -> ContainerConfig:
+    """Let what changes have emptied be the container's own again, as docker does."""
+    if config.entrypoint:
+        return config
+    return config._replace(
+        entrypoint=own.entrypoint if config.entrypoint is None else config.entrypoint, cmd=config.cmd or own.cmd
+    )
 
 
 def container_config(row: ContainerRow, image: ContainerConfig) -> ContainerConfig:

@@ -200,6 +200,10 @@ def _group(session: Session, path: str, rest: list[str]) -> int:
         return pages.print_group(session.program, path, to_stderr=True)
     if any(word in {"-h", "--help"} for word in parsed.args):
         return pages.print_group(session.program, path)
+    try:
+        parser.parse(rest, ())  # docker complains about the flag first
+    except parser.UsageError as error:
+        return _misused(session, error, full)
     errors.line(f"{session.program}: unknown command: {full} {parsed.args[0]}")
     errors.line(f"\nUsage:  {full}\n\nRun '{full} --help' for more information")
     return 1

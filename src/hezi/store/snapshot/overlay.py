@@ -265,9 +265,11 @@ class OverlayDriver:
             fd = os.open(name, DIR_FLAGS, dir_fd=self.fd)
         except FileNotFoundError:
             return False
+        from hezi.store.snapshot import clearing  # starting a container removes nothing
+
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            atomic.remove_tree(self.fd, name)
+            clearing.remove_tree(self.fd, name)
         except (BlockingIOError, FileNotFoundError):
             return False
         finally:

@@ -6,7 +6,19 @@ for the documents of containers, images, volumes and networks. A field of no tab
 
 from __future__ import annotations
 
-from hezi.front.cli.template.values import Duration, NilList, NilMap, NilPointer, Number, Strings, Struct, Texts, Time
+from hezi.front.cli.template.values import (
+    Duration,
+    Int64,
+    NilList,
+    NilMap,
+    NilPointer,
+    NilTexts,
+    Number,
+    Strings,
+    Struct,
+    Texts,
+    Time,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +30,8 @@ _MAPS = frozenset({
     "GwPriority", "Labels", "Networks", "Options", "Peers", "PortBindings", "Ports", "Services", "Status",
     "StorageOpt", "Sysctls", "Tmpfs", "Volumes",
 })  # fmt: skip
+# Of these, the ones with strings in them.
+_TEXT_MAPS = frozenset({"Annotations", "DriverOpts", "Labels", "Options", "StorageOpt", "Sysctls", "Tmpfs"})
 # Nulls that are empty lists; any other null is a nil pointer.
 _LISTS = frozenset({
     "Addresses", "Aliases", "Args", "Binds", "BlkioDeviceReadBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteBps",
@@ -37,6 +51,7 @@ _ALIASES = {
 _NIL = object()
 _EMPTY_LIST = NilList()
 _EMPTY_MAP = NilMap()
+_EMPTY_TEXTS = NilTexts()
 _NO_TIME = Duration(0)
 _DURATIONS = frozenset({"Interval", "StartInterval", "StartPeriod", "Timeout"})
 _TIMES = {("LastTagTime", "Metadata"), ("Created", "network"), ("Start", "Log[]"), ("End", "Log[]")}
@@ -64,6 +79,18 @@ _OPTIONAL: dict[str, dict[str, object]] = {
     },
 }  # fmt: skip
 
+# The Config of an image has fields of its own, which JSON leaves out when they are empty, in this order.
+_IMAGE_CONFIG: dict[str, object] = {
+    "User": "", "ExposedPorts": _EMPTY_MAP, "Env": _EMPTY_LIST, "Entrypoint": _EMPTY_LIST, "Cmd": _EMPTY_LIST,
+    "Volumes": _EMPTY_MAP, "WorkingDir": "", "Labels": _EMPTY_TEXTS, "StopSignal": "", "ArgsEscaped": False,
+    "Healthcheck": _NIL, "OnBuild": _EMPTY_LIST, "Shell": _EMPTY_LIST,
+}  # fmt: skip
+# What engines before 28 say of every image besides. Templates that were written for them still get it.
+_BEFORE_28 = {
+    "Hostname": "", "Domainname": "", "AttachStdin": False, "AttachStdout": False, "AttachStderr": False,
+    "Tty": False, "OpenStdin": False, "StdinOnce": False, "Image": "",
+}  # fmt: skip
+
 
 def typed(document: Mapping[str, object]) -> Struct:
     """Return ``document`` as docker's types have it."""
@@ -75,12 +102,39 @@ def has_raw(document: Mapping[str, object]) -> bool:
     return "Mountpoint" not in document
 
 
+def untyped(document: Mapping[str, object]) -> object:
+    """Return ``document`` as bare JSON for a template that its types did not suit."""
+    config = document.get("Config")
+    if "RootFS" in document and isinstance(config, dict):
+        empty = {"User": "", "Env": None, "Cmd": None, "Volumes": None, "WorkingDir": "", "Entrypoint": None}
+        bare = {**_BEFORE_28, **empty, "OnBuild": None, "Labels": None}
+        document = {
+            **document,
+            "Config": {**_BEFORE_28, **{key: value for key, value in config.items() if key != "StopTimeout"}},
+            "Container": "",
+            "ContainerConfig": bare,
+            "VirtualSize": document.get("Size"),
+        }
+    return raw(document)
+
+
+def _image_config(document: Mapping[str, object]) -> Struct:
+    fields: dict[str, object] = {}
+    for key, empty in _IMAGE_CONFIG.items():
+        value = document.get(key)
+        nil = NilPointer() if empty is _NIL else empty
+        fields[key] = nil if value is None else _typed(key, value, "Config")
+    return Struct(fields, "*image.Config", unseen=frozenset(key for key in fields if not document.get(key)))
+
+
 def _struct(name: str, document: Mapping[str, object]) -> Struct:
     fields = {key: _typed(key, value, name) for key, value in document.items()}
     unseen = {key: empty for key, empty in _OPTIONAL.get(name, {}).items() if key not in fields}
     for key, empty in unseen.items():
         fields[key] = NilPointer() if empty is _NIL else empty
     text = f"{fields.get('Name')}={fields.get('Soft')}:{fields.get('Hard')}" if name == "Ulimits[]" else None
+    if name == "Healthcheck":
+        fields = {key: fields[key] for key in _OPTIONAL[name]}
     type_name = "volume.Volume" if name == "volume" else f"*{name}"
     return Struct(fields, type_name, _aliases(fields), unseen=frozenset(unseen), text=text)
 
@@ -92,8 +146,11 @@ def _aliases(fields: Mapping[str, object]) -> dict[str, str]:
 def _typed(name: str, value: object, parent: str) -> object:
     is_map = name in _MAPS or (name, parent) == ("Config", "LogConfig")
     if value is None:
-        return NilList() if name in _LISTS else NilMap() if is_map else NilPointer()
+        empty = NilTexts() if name in _TEXT_MAPS else NilMap() if is_map else NilPointer()
+        return NilList() if name in _LISTS else empty
     if isinstance(value, dict):
+        if (name, parent) == ("Config", "image"):
+            return _image_config(value)
         if is_map:
             elements = {key: _element(name, item) for key, item in value.items()}
             return Texts(elements) if all(isinstance(item, str) for item in elements.values()) else elements
@@ -102,6 +159,8 @@ def _typed(name: str, value: object, parent: str) -> object:
         return _list(name, value)
     if isinstance(value, int) and name in _DURATIONS and parent == "Healthcheck":
         return Duration(value)
+    if (name, parent) == ("Size", "image") and isinstance(value, int):
+        return Int64(value)
     return Time(value) if isinstance(value, str) and (name, parent) in _TIMES else value
 
 

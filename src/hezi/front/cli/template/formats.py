@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hezi.front.cli.template.documents import has_raw, raw, typed
+from hezi.front.cli.template.documents import has_raw, raw, typed, untyped
 from hezi.front.cli.template.errors import TemplateError
 from hezi.front.cli.template.evaluate import execute
 from hezi.front.cli.template.functions import FUNCTIONS, HEADER_FUNCTIONS
@@ -106,7 +106,7 @@ def format_inspect(fmt: str, documents: Iterable[Mapping[str, object]]) -> str:
             except TemplateError:
                 if not has_raw(document):
                     raise
-                line = execute(template, raw(document), strict=True)
+                line = execute(template, untyped(document), strict=True)
             out.append(line + "\n")
     except TemplateError as error:
         raise error.prefixed(PARSING) from None

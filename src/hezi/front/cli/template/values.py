@@ -44,6 +44,12 @@ class Char(int):
     __slots__ = ()
 
 
+class Int64(int):
+    """A number of a type that has its width in its name."""
+
+    __slots__ = ()
+
+
 class Duration(int):
     """Nanoseconds, printed as ``1m30s``."""
 
@@ -102,6 +108,12 @@ class NilMap(dict[str, object]):
 
 class Texts(dict[str, object]):
     """A map known to hold strings: ``index`` gives an empty one for a missing key."""
+
+    __slots__ = ()
+
+
+class NilTexts(NilMap, Texts):
+    """A map of strings that is not there."""
 
     __slots__ = ()
 
@@ -203,7 +215,7 @@ def go_type(value: object) -> str:  # noqa: PLR0911  a table of types
     if isinstance(value, Char):
         return "uint8"
     if isinstance(value, int):
-        return "int"
+        return "int64" if isinstance(value, Int64) else "int"
     if isinstance(value, float):
         return "float64"
     if isinstance(value, Number):

@@ -63,9 +63,13 @@ def call(session: Session, parsed: Parsed) -> int:
             pulled = (images.pull(name, platform=platform, progress=reporter),)
     finally:
         reporter.close()
-    for image in pulled:
-        reporter.say(f"Digest: {image.digest}")
-        reporter.say(image.status)
-        if quiet or not reporter.is_json:
-            print(image.reference)
+    if everything:
+        # One for all; what each is known by was said when it was there.
+        new = any(image.new for image in pulled)
+        reporter.say(pulled[0]._replace(name=reference.familiar_name, new=new).status)
+    else:
+        reporter.say(f"Digest: {pulled[0].digest}")
+        reporter.say(pulled[0].status)
+    if quiet or not reporter.is_json:
+        print(reference if everything else reference.with_default_tag())
     return 0

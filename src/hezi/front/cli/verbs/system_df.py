@@ -114,6 +114,7 @@ def _container(one: ContainerUsage) -> dict[str, object]:
         "Mounts": ",".join(box.mounts),
         "Names": box.name,
         "Networks": box.network,
+        "Platform": None,
         "Ports": "",
         "RunningFor": f"{clock.span(clock.now_ns() - box.created_ns)} ago",
         "Size": columns.size(one.size),
@@ -127,13 +128,16 @@ def _volume(one: VolumeUsage) -> dict[str, object]:
 
     volume = one.volume
     return {
+        "Availability": "N/A",
         "Driver": "local",
+        "Group": "N/A",
         "Labels": ",".join(f"{name}={value}" for name, value in sorted(volume.labels.items())),
         "Links": str(one.links),
         "Mountpoint": volume.path,
         "Name": volume.name,
         "Scope": "local",
         "Size": columns.size(one.size, 4),
+        "Status": "N/A",
     }
 
 
