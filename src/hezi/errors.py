@@ -86,7 +86,10 @@ class Error(Exception):
     :param message: lower case, no full stop; what failed, on what, why.
     :param path: the file or object it happened on, when there is one.
     :param hint: what the user can do.
+    :ivar container: id of the container that was made, and whose start failed; "" when it did not come to that.
     """
+
+    container = ""
 
     def __init__(self, kind: str, message: str, *, path: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)

@@ -11,12 +11,13 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from hezi.linux.netlink import spaces
-from tests.conformance import cases_networks, compare
+from tests.conformance import cases_networks, compare, known_networks
 from tests.support import dockerd, needs
 from tests.support.networks import ip
 
@@ -68,7 +69,7 @@ def _image(directory: Path) -> None:
     tree = directory / "tree"
     (tree / "bin").mkdir(parents=True)
     shutil.copy(needs.find_tool("busybox"), tree / "bin" / "busybox")
-    for name in ("cat", "env", "ip", "nslookup", "sleep", "true"):
+    for name in ("cat", "env", "grep", "hostname", "ip", "nslookup", "sleep", "true"):
         (tree / "bin" / name).symlink_to("busybox")
     subprocess.run(["tar", "-C", tree, "-cf", directory / "bb.tar", "."], check=True)
 
@@ -84,6 +85,42 @@ def test_same_as_docker(both, line):
 @pytest.mark.parametrize("line", cases_networks.RUN_CASES)
 def test_containers_on_networks_as_with_docker(both, line):
     _compare(both, line)
+
+
+@pytest.mark.needs("root", "overlay", "docker:28", "busybox", "ip", "nft")
+@pytest.mark.parametrize(
+    "name", ["brief", *(pytest.param(name, marks=pytest.mark.slow) for name in known_networks.KNOWN)]
+)
+def test_a_session_goes_as_with_docker(both, name):
+    lines = _lines(name)
+    with ThreadPoolExecutor(2) as pool:
+        docker, hezi = pool.map(_session, both, [lines, lines])
+    different = []
+    for line, *outcomes in zip(lines, docker, hezi, strict=True):
+        pair = compare.Pair(*(one._replace(stdout=_normal(line, one.stdout)) for one in outcomes))
+        found = pair.differences()
+        if found and line not in known_networks.KNOWN.get(name, {}):
+            different.append("\n".join([line, *found]))
+    assert not different, "\n\n".join(different)
+
+
+def _lines(name: str) -> list[str]:
+    return (Path(__file__).parent / "networks" / f"{name}.txt").read_text().splitlines()
+
+
+def _session(peer: compare.Peer, lines: list[str]) -> list[compare.Outcome]:
+    _clean(peer)
+    try:
+        return [peer.run(compare.Case(line, plain=True)) for line in lines]
+    finally:
+        _clean(peer)
+
+
+def _clean(peer: compare.Peer) -> None:
+    there = peer.run_raw(compare.Case("ps -aq", plain=True)).stdout.split()
+    if there:
+        peer.run(compare.Case(f"rm -f {' '.join(there)}", plain=True))
+    peer.run(compare.Case("network prune -f", plain=True))
 
 
 def _compare(both, line):
@@ -104,3 +141,5 @@ def _normal(line: str, stdout: str) -> str:
 
 def test_what_is_known_to_differ_is_tried():
     assert not cases_networks.KNOWN.keys() - {*cases_networks.CASES, *cases_networks.RUN_CASES}
+    for name, known in known_networks.KNOWN.items():
+        assert not known.keys() - set(_lines(name))

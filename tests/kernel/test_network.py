@@ -479,3 +479,74 @@ def test_find(host: World):
             assert catalog.find(connection, text) == network
         with pytest.raises(errors.Error, match="network nosuch not found"):
             catalog.find(connection, "nosuch")
+
+
+# --- what is wanted of an interface ----------------------------------------------------------------------------------
+
+
+def ways(box) -> list[str]:
+    with spaces.inside(box.fd):
+        return [str(way["gateway"]) for way in ip_json("route show default")]
+
+
+def test_the_way_out_leads_through_the_highest_priority(host: World):
+    for number, name in enumerate("abc"):
+        host.network(name, [model.Subnet(f"10.7{number}.0.0/24")])
+    box = host.box("a", Wish("b", priority=5))
+    assert ways(box) == ["10.71.0.1"]
+    # One that is connected later may have a higher one, and when it goes the way is the former again.
+    sandbox.connect(host.database, host.place, box.id, Wish("c", priority=7))
+    assert ways(box) == ["10.72.0.1"]
+    with host.database.read() as connection:
+        networks = {name: catalog.find(connection, name) for name in "abc"}
+    sandbox.disconnect(host.database, host.place, box.id, networks["c"].id)
+    assert ways(box) == ["10.71.0.1"]
+    sandbox.disconnect(host.database, host.place, box.id, networks["b"].id)
+    assert ways(box) == ["10.70.0.1"]
+    sandbox.connect(host.database, host.place, box.id, Wish("c", priority=-1))
+    assert ways(box) == ["10.70.0.1"]
+
+
+def test_a_port_leads_to_the_network_of_the_way_out(host: World):
+    host.network("a", [model.Subnet("10.70.0.0/24")])
+    host.network("b", [model.Subnet("10.71.0.0/24")])
+    host.box("a", Wish("b", priority=5), publish=[Publish(80, "tcp", "", 8300, 8300)])
+    assert "tcp . 8300 : 10.71.0.2 . 80" in rules(host)
+
+
+def test_an_interface_of_another_name_with_more_addresses_and_parameters(host: World):
+    host.network("n", ipv6=True)
+    extras = model.Extras(
+        "lan",
+        ("169.254.3.3", "fe80::33"),
+        (("net/ipv4/conf/IFNAME/log_martians", "1"), ("net/ipv6/neigh/IFNAME/app_solicit", "7")),
+    )
+    box = host.box(Wish("n", extras=extras))
+    with spaces.inside(box.fd):
+        (shown,) = ip_json("addr show dev lan")
+        found = {f"{info['local']}/{info['prefixlen']}" for info in shown["addr_info"]}
+        assert {f"{box.ipv4}/16", "169.254.3.3/16", "fe80::33/64"} <= found
+        assert Path("/proc/sys/net/ipv4/conf/lan/log_martians").read_text() == "1\n"
+        assert Path("/proc/sys/net/ipv6/neigh/lan/app_solicit").read_text() == "7\n"
+    # Whoever renames it is not in the way of what is changed later.
+    with spaces.inside(box.fd):
+        ip("link set lan down")
+        ip("link set lan name other")
+        ip("link set other up")
+    host.network("m", [model.Subnet("10.77.0.0/24")])
+    sandbox.connect(host.database, host.place, box.id, Wish("m", priority=1))
+    assert ways(box) == ["10.77.0.1"]
+
+
+def test_interfaces_of_a_network_have_its_prefix(host: World):
+    host.network("n", options={model.OPTION_PREFIX: "net"})
+    box = host.box("bridge", "n")
+    with spaces.inside(box.fd):
+        assert {link["ifname"] for link in ip_json("link")} >= {"eth0", "net1"}
+
+
+def test_a_network_may_publish_on_one_address_of_the_host(host: World):
+    host.network("n", ipv6=True, options={model.OPTION_HOST_IP: "127.0.0.1"})
+    box = host.box("n", publish=[Publish(80, "tcp", "", 8301, 8301), Publish(81, "tcp", "::1", 8302, 8302)])
+    assert [(row.host_ip, row.host_port) for row in box.attached.ports] == [("127.0.0.1", 8301), ("::1", 8302)]
+    assert f"tcp . 127.0.0.1 . 8301 : {box.ipv4} . 80" in rules(host)

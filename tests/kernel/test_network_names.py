@@ -16,6 +16,7 @@ import pytest
 from hezi.linux import pidfd
 from hezi.linux.netlink import spaces
 from hezi.network import sandbox
+from hezi.network.dns import names
 from hezi.network.sandbox import Wish
 from tests.support.boxes_net import Box, World, world
 from tests.support.harness import wait_until
@@ -144,6 +145,18 @@ def test_names_follow_who_comes_and_goes(host: World):
     assert ask(client, "web").records == [web.ipv4]
     sandbox.detach(host.database, host.place, web.id)
     assert ask(client, "web").code in UNKNOWN
+
+
+def test_what_a_network_knows_is_kept_once(host: World):
+    """And not once for each pair: two hundred on one network would be forty thousand, with each one that comes."""
+    host.network("n")
+    host.network("m")
+    boxes = [host.box(named("n", f"c{number}")) for number in range(3)]
+    host.box(named("n", "both"), named("m", "both"))
+    known = names.Names(host.database)
+    views = [known.view(box.id) for box in boxes]
+    assert all(view.zones[0] is views[0].zones[0] for view in views)
+    assert [len(known.view(box.id).zones) for box in host.boxes] == [1, 1, 1, 2]
 
 
 def test_each_knows_the_names_of_its_own_networks(host: World):

@@ -30,7 +30,7 @@
         |                              |         |
     endpoints                          |       ports      (protocol, host_port, host_ip) PK, container_port
       (network_id, container_id) PK ---+
-      id, ipv4, ipv6 (each once in a network), mac, names
+      id, ipv4, ipv6 (each once in a network), mac, names, priority
 
     leases  id PK, purpose, pid, start_time, boot_id      work under way ...
       lease_items (lease_id, kind, key) PK                ... and the blobs and layers it counts on

@@ -180,4 +180,7 @@ _ID_RANGES = (
     ) WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _OWN_MANIFESTS, _NETWORKS, _PLATFORMS, _LISTED, _ID_RANGES)
+# The way out leads through the network that has the highest.
+_WAY_OUT = ("ALTER TABLE endpoints ADD COLUMN priority INTEGER NOT NULL DEFAULT 0",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _OWN_MANIFESTS, _NETWORKS, _PLATFORMS, _LISTED, _ID_RANGES, _WAY_OUT)

@@ -38,6 +38,7 @@ class EndpointRow(NamedTuple):
 
     :ivar position: 0 is eth0, 1 is eth1 ...
     :ivar names: what it is called there, separated by blanks.
+    :ivar priority: of its gateway: the way out leads through the highest, of equal ones through the first.
     """
 
     network_id: str
@@ -48,6 +49,7 @@ class EndpointRow(NamedTuple):
     ipv6: str | None
     mac: str
     names: str
+    priority: int = 0
 
 
 class PortRow(NamedTuple):
@@ -166,7 +168,7 @@ def add_endpoint(connection: Connection, row: EndpointRow) -> None:
 
     :raises sqlite3.IntegrityError: it is connected, or the address is taken.
     """
-    connection.execute("INSERT INTO endpoints VALUES (?,?,?,?,?,?,?,?)", row)
+    connection.execute("INSERT INTO endpoints VALUES (?,?,?,?,?,?,?,?,?)", row)
 
 
 def delete_endpoint(connection: Connection, endpoint_id: str) -> None:
@@ -220,9 +222,10 @@ def ports(connection: Connection) -> list[PortRow]:
 
 
 def published_endpoints(connection: Connection) -> list[EndpointRow]:
-    """Return the endpoints of all containers that have published ports, each container's in their order."""
+    """Return the endpoints of all containers that have published ports, of each the way out first."""
     query = (
-        "SELECT * FROM endpoints WHERE container_id IN (SELECT container_id FROM ports) ORDER BY container_id, position"
+        "SELECT * FROM endpoints WHERE container_id IN (SELECT container_id FROM ports)"
+        " ORDER BY container_id, priority DESC, position"
     )
     return [EndpointRow(*row) for row in connection.execute(query)]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hezi.db.containers import ContainerRow
     from hezi.engine.parse_network import Asked
     from hezi.engine.paths import Paths
+    from hezi.engine.request import RunRequest
     from hezi.network.model import Network
     from hezi.network.ports import Publish
 
@@ -38,7 +39,7 @@ def connect(paths: Paths, database: Database, network: str, container: str, aske
     row, found = _find(database, paths, network, container)
     details = record.decode(row.config)
     request = freeze.thaw(row.image_name, dict(details.request))
-    mode = str(request.network or "")
+    mode = str(request.network or "bridge")
     if mode == "host" or mode.startswith("container:") or found.name == "host":
         raise errors.Error(errors.PERMISSION, _OTHERS["host"])
     if mode == "none" or found.name == "none":
@@ -49,33 +50,36 @@ def connect(paths: Paths, database: Database, network: str, container: str, aske
     if found.name == "bridge" and asked.aliases:
         text = "network-scoped alias is supported only for containers in user defined networks"
         raise errors.Error(errors.INVALID, text)
-    if any(one.name in {found.name, found.id} for one in networking.networks(request)):
+    runs = _runs(database, row.id)
+    if runs and any(one.name in {found.name, found.id} for one in networking.networks(request)):
         text = f"endpoint with name {row.name} already exists in network {found.name}"
         raise errors.Error(errors.PERMISSION, text)
-    if _runs(database, row.id):
+    if runs:
         guest = Guest(row.id, row.name, details.hostname, request, ())
         wish = networking.wish(asked._replace(name=found.name), guest)
         sandbox.connect(database, place_of(paths), row.id, wish)
         events.tell_endpoint(paths, "connect", (found.id, found.name, found.driver), row.id)
-    _keep(database, row.id, [str(request.network or "bridge"), *request.networks, _text(found.name, asked)])
+    # Of one that does not run it is said anew what it wants there.
+    others = [text for text in _texts(request) if parse_network.parse(text).name not in {found.name, found.id}]
+    _keep(database, row.id, [*others, _text(found.name, asked)])
 
 
 def disconnect(paths: Paths, database: Database, network: str, container: str, *, force: bool = False) -> None:
     """Disconnect a container from a network, now if it runs, and from now on.
 
-    :param force: a container that is not there is no error.
+    :param force: as with docker, for what is left of a container that is gone; hezi leaves nothing.
     :raises errors.Error: no such container or network, or it is not connected.
     """
     try:
         row, found = _find(database, paths, network, container)
     except errors.Error as error:
         if force and error.kind == errors.NOT_FOUND and error.message.startswith("No such container"):
-            return
+            raise errors.Error(errors.NOT_FOUND, f"endpoint {container} not found") from None
         raise
     details = record.decode(row.config)
     request = freeze.thaw(row.image_name, dict(details.request))
-    texts = [str(request.network or "bridge"), *request.networks]
-    if found.name == "host" or texts[0] == "host":
+    texts = _texts(request)
+    if found.name == "host" or texts[:1] == ["host"]:
         raise errors.Error(errors.PERMISSION, _OTHERS["host"])
     left = [text for text in texts if parse_network.parse(text).name not in {found.name, found.id}]
     if left == texts:
@@ -83,7 +87,11 @@ def disconnect(paths: Paths, database: Database, network: str, container: str, *
     if _runs(database, row.id):
         sandbox.disconnect(database, place_of(paths), row.id, found.id)
     events.tell_endpoint(paths, "disconnect", (found.id, found.name, found.driver), row.id)
-    _keep(database, row.id, left or ["none"])
+    _keep(database, row.id, left)
+
+
+def _texts(request: RunRequest) -> list[str]:
+    return [str(request.network or "bridge"), *request.networks] if request.plugged is None else list(request.plugged)
 
 
 def _find(database: Database, paths: Paths, network: str, container: str) -> tuple[ContainerRow, Network]:
@@ -101,7 +109,10 @@ def _runs(database: Database, container_id: str) -> bool:
 def _text(name: str, asked: Asked) -> str:
     values = [("alias", alias) for alias in asked.aliases]
     values += [("ip", asked.ipv4), ("ip6", asked.ipv6), ("mac-address", asked.mac)]
-    parts = [f"{key}={value}" for key, value in values if value]
+    values += [("link-local-ip", text) for text in asked.link_local]
+    values += [("gw-priority", str(asked.priority or ""))]
+    values += [("driver-opt", f"{name}={value}") for name, value in asked.options]
+    parts = [parse_network.quoted(f"{key}={value}") for key, value in values if value]
     return ",".join([f"name={name}", *parts]) if parts else name
 
 
@@ -114,11 +125,7 @@ def _keep(database: Database, container_id: str, texts: Sequence[str]) -> None:
         if row is None:
             return
         details = record.decode(row.config)
-        request = {**details.request, "network": texts[0], "networks": list(texts[1:])}
-        if texts[0] != str(details.request.get("network") or "bridge"):
-            # They were said of the network that is no longer the first.
-            for name in ("network_alias", "ip", "ip6", "mac_address"):
-                request.pop(name, None)
+        request = {**details.request, "plugged": list(texts)}
         containers.configure(connection, container_id, record.encode(details._replace(request=request)))
 
 

@@ -45,12 +45,13 @@ def resolv_conf(
     if only_reachable:
         theirs = [server for server in theirs if not _is_loopback(server)]
     lines = []
-    wanted = search or next((line[1:] for line in reversed(words) if line[:1] == ["search"]), ())
+    hosts_own: list[str] = next((line[1:] for line in reversed(words) if line[:1] == ["search"]), [])
+    wanted = [text.removesuffix(".") or "." for text in search] or hosts_own
     if wanted and tuple(wanted) != (".",):
         lines.append(f"search {' '.join(wanted)}")
     lines += [f"nameserver {server}" for server in servers or theirs]
-    if options:
-        lines.append(f"options {' '.join(options)}")
+    if any(options):
+        lines.append(f"options {' '.join(filter(None, options))}")
     return "".join(f"{line}\n" for line in lines).encode()
 
 

@@ -18,10 +18,12 @@ class Joined(NamedTuple):
 
     :ivar path: of the namespace that is there already; None for one that the runtime makes, or the host's.
     :ivar files: contents of hosts and resolv.conf.
+    :ivar environment: variables that tell of linked containers.
     """
 
     path: str | None
     files: dict[str, bytes]
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 class Guest(NamedTuple):

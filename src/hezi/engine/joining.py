@@ -64,7 +64,9 @@ def host_lines(database: Database, guest: Guest, attached: Attached) -> list[tup
     with database.read() as connection:
         for text in request.link:
             lines += _linked(connection, text, attached)
-    own = f"{guest.hostname}.{request.domainname} {guest.hostname}" if request.domainname else guest.hostname
+    own = f"{guest.hostname}.{request.domainname}" if request.domainname else guest.hostname
+    if "." in own:
+        own = f"{own} {own.partition('.')[0]}"
     lines += [
         (address, own) for _, endpoint in attached.endpoints for address in (endpoint.ipv4, endpoint.ipv6) if address
     ]

@@ -64,17 +64,17 @@ def _name_by_id(store: ImageStore, request: RunRequest) -> RunRequest:
     :raises errors.Error: there is none of that name.
     """
     # What contradicts it is said first.
-    networking.choose(request)
+    networking.check_new(request)
     for name, mode in (("pid", request.pid), ("ipc", request.ipc), ("network", request.network)):
         other = modes.container_of(mode or "")
         if other:
             from hezi.engine import find_container
 
             with store.database.read() as connection:
-                found = find_container.find(connection, other).id
-            known = f"container:{found}"
+                found = find_container.find(connection, other)
+            known = f"container:{found.id}"
             if name == "network":
-                request = request._replace(network=known)
+                request = request._replace(network=known, hostname_of=record.decode(found.config).hostname)
             else:
                 request = request._replace(pid=known) if name == "pid" else request._replace(ipc=known)
     return request
@@ -116,7 +116,7 @@ def _check_life(request: RunRequest) -> None:
 def _check_joined(request: RunRequest) -> None:
     """A monitor starts its container again as it did before, and the process to join may be another's by then."""
     # What contradicts it is said first.
-    networking.choose(request)
+    networking.check_new(request)
     for name, mode in (("pid", request.pid), ("ipc", request.ipc), ("network", request.network)):
         if modes.container_of(mode or "") and request.restart not in {None, "", "no"}:
             text = f"--restart is not built for containers with --{name} container:NAME"
@@ -183,8 +183,21 @@ def _about(container: Record, request: RunRequest) -> dict[str, object]:
     return events.about(container.name, request.image, container.details.labels)
 
 
+# What a failed start leaves as the exit code of a container that stays.
+_CODES = {
+    errors.COMMAND_NOT_FOUND: 127,
+    errors.NOT_EXECUTABLE: 126,
+    errors.CONFLICT: 128,
+    errors.EXHAUSTED: 128,
+    errors.NOT_FOUND: 128,
+}
+
+
 class Undo:
-    """What becomes of the record: removed with --rm; kept as ``created`` when only the program could not be started."""
+    """What becomes of the record: removed with --rm; kept as ``created`` when only its start failed.
+
+    That is as docker has it: the program cannot be executed, a port or an address is in use, a network is not there.
+    """
 
     def __init__(self, container: Record, request: RunRequest) -> None:
         self._container = container
@@ -220,15 +233,16 @@ class Undo:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        codes = {errors.COMMAND_NOT_FOUND: 127, errors.NOT_EXECUTABLE: 126}
-        code = codes.get(error.kind) if isinstance(error, errors.Error) else None
         if self.started or error is None:
             return
+        code = _CODES.get(error.kind) if isinstance(error, errors.Error) else None
+        if isinstance(error, errors.Error) and code is not None:
+            error.container = self._container.id
         if self._remove or code is None:
             # Without --rm too: nobody could do anything with it, docker's create would not have made it.
             self._container.remove()
             self._tell_removed()
-            # As docker: once only the program was at fault the file stays, whose id messages and logs have named.
+            # As docker: once only the start was at fault the file stays, whose id messages and logs have named.
             if self._cidfile and code is None:
                 with suppress(OSError):
                     os.unlink(self._cidfile)

@@ -91,8 +91,16 @@ def _asked(request: RunRequest) -> dict[str, dict[str, Any]]:
     found = {}
     for asked in networking.networks(request):
         own = {"IPv4Address": asked.ipv4, "IPv6Address": asked.ipv6}
-        config = {key: value for key, value in own.items() if value}
-        found[asked.name] = {**_ONE, "IPAMConfig": config or None, "Aliases": list(asked.aliases) or None}
+        config: dict[str, Any] = {key: value for key, value in own.items() if value}
+        if asked.link_local:
+            config["LinkLocalIPs"] = list(asked.link_local)
+        found[asked.name] = {
+            **_ONE,
+            "IPAMConfig": config or None,
+            "Aliases": list(asked.aliases) or None,
+            "DriverOpts": dict(sorted(asked.options)) or None,
+            "GwPriority": asked.priority,
+        }
     return found
 
 
@@ -118,7 +126,8 @@ def _endpoint(
 
 def _ports(connection: Connection, container_id: str, details: Details) -> dict[str, Any]:
     found: dict[str, Any] = dict.fromkeys(sorted(details.exposed))
-    for row in rows.ports_of(connection, container_id):
+    # In docker's order: of several for one port the highest comes first.
+    for row in sorted(rows.ports_of(connection, container_id), key=lambda row: (-row.host_port, row.host_ip)):
         bindings = found.get(key(row)) or []
         found[key(row)] = [*bindings, {"HostIp": row.host_ip, "HostPort": str(row.host_port)}]
     return dict(sorted(found.items()))
@@ -131,7 +140,7 @@ def key(row: PortRow) -> str:
 
 def host(row: PortRow) -> str:
     """Return where a port is published: ``0.0.0.0:8080``, ``[::]:8080``."""
-    return f"[{row.host_ip}]:{row.host_port}" if ":" in row.host_ip else f"{row.host_ip}:{row.host_port}"
+    return _at(row.host_ip, row.host_port)
 
 
 def ports_line(
@@ -145,11 +154,36 @@ def ports_line(
 
 
 def line(published: Sequence[PortRow], exposed: Iterable[str]) -> str:
-    """Return the column of ps: ports that are only exposed, and those that are published, by number."""
+    """Return the column of ps: ports that are only exposed, and those that are published.
+
+    As docker's command line has it (formatter.DisplayablePorts): neighbours that are exposed, or published on the same
+    number, are one range, and the others come behind them one by one.
+    """
     taken = {key(row) for row in published}
-    entries = [(port, protocol, "") for port, protocol in map(_split, set(exposed) - taken)]
-    entries += [(row.container_port, row.protocol, f"{host(row)}->") for row in published]
-    return ", ".join(f"{where}{port}/{protocol}" for port, protocol, where in sorted(entries))
+    entries = [(port, "", 0, protocol) for port, protocol in map(_split, set(exposed) - taken)]
+    entries += [(row.container_port, row.host_ip, row.host_port, row.protocol) for row in published]
+    going: dict[tuple[str, str], tuple[int, int]] = {}
+    done, single = [], []
+    for port, address, outside, protocol in sorted(entries):
+        if address and outside != port:
+            single.append(f"{_at(address, outside)}->{port}/{protocol}")
+            continue
+        first, last = going.get((address, protocol), (port, port - 1))
+        if port != last + 1:
+            done.append(_group(address, protocol, first, last))
+            first = port
+        going[address, protocol] = first, port
+    done += (_group(*kind, *ends) for kind, ends in going.items())
+    return ", ".join([*done, *single])
+
+
+def _group(address: str, protocol: str, first: int, last: int) -> str:
+    ports = str(first) if first == last else f"{first}-{last}"
+    return f"{_at(address, ports)}->{ports}/{protocol}" if address else f"{ports}/{protocol}"
+
+
+def _at(address: str, port: int | str) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _split(text: str) -> tuple[int, str]:

@@ -31,7 +31,8 @@ NONE, HOST, BRIDGE, CONTAINER = "none", "host", "bridge", "container"
 # Set to anything: namespaces of containers that start are known to ``ip netns`` by the containers' names.
 IP_NETNS = "HEZI_IP_NETNS"
 _CONTAINER = "container:"
-_DISCARDED = "WARNING: Published ports are discarded when using {} network mode"
+_DISCARDED = "WARNING: Published ports are discarded when using host network mode"
+UNKNOWN_OPTION = "WARNING: option {} of an endpoint means nothing; it is kept and shown"
 _MIXED = "conflicting options: cannot attach both user-defined and non-user-defined network-modes"
 # What cannot be said of a network that is another container's; docker's words.
 _OTHERS = (
@@ -51,10 +52,10 @@ def choose(request: RunRequest) -> str:
 
     :raises errors.Error: the options contradict each other; docker's texts.
     """
-    text = request.network or BRIDGE
+    text = _first(request)
     if text in {NONE, HOST} or text.startswith(_CONTAINER):
         kind = CONTAINER if text.startswith(_CONTAINER) else text
-        if request.networks:
+        if request.networks or request.plugged:
             raise errors.Error(errors.INVALID, _MIXED)
         _check_alone(request, kind)
         return kind
@@ -65,11 +66,13 @@ def choose(request: RunRequest) -> str:
     for name in names:
         if (name in {NONE, HOST} or name.startswith(_CONTAINER)) or names.count(name) > 1:
             raise errors.Error(errors.INVALID, _MIXED)
-    if asked[0].name == BRIDGE:
+    if asked and asked[0].name == BRIDGE:
         _check_default(request, asked[0])
     _check_files(request)
     for link in request.link:
         parse_network.parse_link(link)
+    for one in asked:
+        parse_network.extras(one)
     parse_ports.wanted(request.publish, request.expose, (), everything=False)
     return BRIDGE
 
@@ -86,6 +89,7 @@ def _check_alone(request: RunRequest, kind: str) -> None:
         raise errors.Error(errors.INVALID, f"conflicting options: {message}")
     for wrong, words in (
         (request.ip or request.ip6, "user specified IP address is supported on user defined networks only"),
+        (request.link_local_ip, "link-local addresses are only supported for networks of hezi's"),
         (request.network_alias, "network-scoped aliases are only supported for user-defined networks"),
         (request.mac_address, "conflicting options: mac-address and the network mode"),
         (request.link, "conflicting options: links and a container without a network"),
@@ -111,19 +115,41 @@ def _check_default(request: RunRequest, asked: Asked) -> None:
         raise errors.Error(errors.INVALID, "network-scoped aliases are only supported for user-defined networks")
 
 
+def _first(request: RunRequest) -> str:
+    return BRIDGE if request.network is None else request.network
+
+
+def check_new(request: RunRequest) -> None:
+    """Check what a new container asks for; one that there is may have been connected to more since.
+
+    :raises errors.Error: the options contradict each other; docker's texts.
+    """
+    choose(request)
+    if request.networks and BRIDGE in {one.name for one in networks(request)}:
+        raise errors.Error(errors.INVALID, _MIXED)
+
+
 def networks(request: RunRequest) -> tuple[Asked, ...]:
     """Return each network that is asked for; what options of their own say goes to the first.
+
+    None, when a container was disconnected from all of them.
 
     :raises errors.Error: an option is wrong, or said twice.
     """
     from hezi.engine import parse_network
 
-    first, *others = (parse_network.parse(text) for text in (request.network or BRIDGE, *request.networks))
+    texts = (_first(request), *request.networks) if request.plugged is None else request.plugged
+    if not texts:
+        return ()
+    first, *others = map(parse_network.parse, texts)
+    if request.plugged is not None and first.name != parse_network.parse(_first(request)).name:
+        return (first, *others)  # those options were said of another one
     own = (
         ("--network-alias", first.aliases, request.network_alias),
         ("--ip", first.ipv4, request.ip),
         ("--ip6", first.ipv6, request.ip6),
         ("--mac-address", first.mac, request.mac_address),
+        ("--link-local-ip", first.link_local, request.link_local_ip),
     )
     for option, one, two in own:
         if one and two:
@@ -134,6 +160,7 @@ def networks(request: RunRequest) -> tuple[Asked, ...]:
         ipv4=first.ipv4 or parse_network.check_address(request.ip or "", 4),
         ipv6=first.ipv6 or parse_network.check_address(request.ip6 or "", 6),
         mac=first.mac or parse_network.check_mac(request.mac_address or ""),
+        link_local=(*first.link_local, *map(parse_network.check_link_local, request.link_local_ip)),
     )
     return (first, *others)
 
@@ -161,20 +188,23 @@ def attach(
     request = guest.request
     kind = choose(request)
     if kind in {NONE, HOST}:
-        if request.publish or request.publish_all:
-            tell(_DISCARDED.format(kind))
+        if kind == HOST and request.publish:
+            tell(_DISCARDED)  # docker says nothing for "none"
         return Joined(None, _plain_files(request, kind))
     if kind == CONTAINER:
         from hezi.engine import joining
 
         return joining.join(paths, database, str(request.network))
     from hezi.db import networks as rows
-    from hezi.engine import events, held, parse_ports
+    from hezi.engine import events, held, parse_network, parse_ports
     from hezi.network import links, sandbox
 
     row = rows.SandboxRow(guest.id, guest.name, *held.myself())
     publish = parse_ports.wanted(request.publish, request.expose, guest.image_ports, everything=request.publish_all)
-    wishes = [wish(one, guest) for one in networks(request)]
+    asked = networks(request)
+    for name in (name for one in asked for name in parse_network.unknown_options(one)):
+        tell(UNKNOWN_OPTION.format(name))
+    wishes = [wish(one, guest) for one in asked]
     # Of the host's servers some may be at its loopback, which a container does not reach: then ours asks them.
     local = not request.dns and not files.reachable_servers()
     attached = sandbox.attach(database, place_of(paths), row, wishes, publish, resolve=local, namespace=namespace)
@@ -183,7 +213,12 @@ def attach(
     try:
         if os.environ.get(IP_NETNS):
             links.add(place_of(paths), guest.id, guest.name)
-        return Joined(attached.path, _files(database, guest, attached, resolve=local))
+        variables: tuple[tuple[str, str], ...] = ()
+        if request.link and any(network.name == BRIDGE for network, _ in attached.endpoints):
+            from hezi.engine import links_env
+
+            variables = links_env.variables(paths, database, guest)
+        return Joined(attached.path, _files(database, guest, attached, resolve=local), variables)
     except BaseException:
         detach(paths, database, guest.id)
         raise
@@ -206,10 +241,12 @@ def planned_path(paths: Paths, database: Database, container_id: str, request: R
 
 def wish(asked: Asked, guest: Guest) -> Wish:
     """Return what a container wants of one network."""
+    from hezi.engine import parse_network
     from hezi.network.sandbox import Wish
 
     names = (guest.name, *asked.aliases, guest.id[:12], *((guest.hostname,) if guest.request.hostname else ()))
-    return Wish(asked.name, asked.ipv4, asked.ipv6, asked.mac, names, guest.request.dns)
+    own = parse_network.extras(asked)
+    return Wish(asked.name, asked.ipv4, asked.ipv6, asked.mac, names, guest.request.dns, asked.priority, own)
 
 
 def _plain_files(request: RunRequest, kind: str) -> dict[str, bytes]:
@@ -220,7 +257,7 @@ def _plain_files(request: RunRequest, kind: str) -> dict[str, bytes]:
         for name, address in map(parse_network.parse_host, request.add_host):
             lines.append(("127.0.0.1" if address == parse_network.HOST_GATEWAY else address, name))
     return {
-        "hosts": files.hosts(lines, of_host=kind == HOST),
+        "hosts": files.hosts(lines, of_host=kind == HOST and not lines),
         "resolv.conf": files.resolv_conf(request.dns, request.dns_search, request.dns_option),
     }
 

@@ -11,11 +11,11 @@ import os
 from contextlib import contextmanager
 
 from hezi import errors
-from hezi._util import clock
+from hezi._util import clock, order
 from hezi.db import networks as rows
 from hezi.engine import events
 from hezi.engine.guests import place_of
-from hezi.network import catalog, model, sandbox
+from hezi.network import catalog, model, prefixes, sandbox
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Networks:
 
         :param subnets: each a mapping with ``subnet``, and if wanted ``gateway``, ``ip_range`` and ``aux`` (a mapping);
             what is left out is chosen.
-        :param options: of the driver, by docker's names.
+        :param options: of the driver, by docker's names; others mean nothing, and are kept and shown.
         :param switches: ``internal`` (nothing but the network itself is reached), ``ipv4`` (which is on unless said
             otherwise), ``ipv6``, ``attachable``.
         :raises hezi.Error: the name or the addresses are taken, an unknown driver or option ...
@@ -136,9 +136,9 @@ class Networks:
             return catalog.find(connection, name)
 
     def list(self, *, filters: Sequence[str] = ()) -> tuple[Network, ...]:
-        """Return the networks by name.
+        """Return the networks by name, x2 before x10.
 
-        :param filters: ``driver=``, ``id=``, ``label=``, ``name=PART``, ``scope=``, ``type=builtin|custom``,
+        :param filters: ``driver=``, ``id=``, ``label=``, ``name=PATTERN``, ``scope=``, ``type=builtin|custom``,
             ``dangling=true``.
         :raises hezi.Error: a filter is wrong.
         """
@@ -146,7 +146,7 @@ class Networks:
 
         wanted = _read_filters(filters, LIST_KEYS)
         with self._opened() as database, database.read() as connection:
-            found = catalog.everything(connection)
+            found = sorted(catalog.everything(connection), key=lambda one: order.natural(one.name))
             busy = {row.network_id for one in found for row in rows.endpoints_on(connection, one.id)}
         return tuple(
             one
@@ -179,10 +179,22 @@ class Networks:
         self._tell("destroy", network)
 
     def connect(
-        self, network: str, container: str, *, aliases: Sequence[str] = (), ipv4: str = "", ipv6: str = ""
+        self,
+        network: str,
+        container: str,
+        *,
+        aliases: Sequence[str] = (),
+        ipv4: str = "",
+        ipv6: str = "",
+        link_local: Sequence[str] = (),
+        priority: int = 0,
+        options: Mapping[str, str] | None = None,
     ) -> None:
         """Connect a container to one more network, now if it runs, and from now on.
 
+        :param link_local: addresses that its interface is to have beside.
+        :param priority: the way out leads through the network that has the highest.
+        :param options: ``com.docker.network.endpoint.ifname`` and ``...sysctls``; others are kept and shown.
         :raises hezi.Error: no such container or network, it is connected, an address is taken.
         """
         from hezi.engine import changing, parse_network
@@ -192,14 +204,18 @@ class Networks:
             tuple(map(parse_network.check_alias, aliases)),
             parse_network.check_address(ipv4, 4),
             parse_network.check_address(ipv6, 6),
+            link_local=tuple(map(parse_network.check_link_local, link_local)),
+            priority=priority,
+            options=tuple((options or {}).items()),
         )
+        parse_network.extras(asked)
         with self._opened() as database:
             changing.connect(self._paths, database, network, container, asked)
 
     def disconnect(self, network: str, container: str, *, force: bool = False) -> None:
         """Disconnect a container from a network, now if it runs, and from now on.
 
-        :param force: a container that is not there is no error.
+        :param force: as with docker, for what is left of a container that is gone; hezi leaves nothing.
         :raises hezi.Error: no such container or network, or it is not connected.
         """
         from hezi.engine import changing
@@ -259,11 +275,12 @@ class Networks:
 def wanted_by(connection: Connection, network: Network) -> bool:
     """Tell whether a container that does not run now will want the network when it starts."""
     from hezi.engine import record
+    from hezi.engine.containers import listing
 
     for (config,) in connection.execute("SELECT config FROM containers"):
         details = record.decode(config)
-        texts = [details.request.get("network"), *(details.request.get("networks") or ())]  # type: ignore[misc]
-        if any(str(text) in {network.name, network.id} or f"name={network.name}" in str(text) for text in texts):
+        texts = listing.networks(details)
+        if any(text in {network.name, network.id} or f"name={network.name}" in text for text in texts):
             return True
     return False
 
@@ -276,14 +293,17 @@ def _holders(connection: Connection, network: Network) -> list[str]:
 def _check_name(name: str) -> None:
     if name in model.PREDEFINED or name == "default":
         raise errors.Error(errors.PERMISSION, f"operation is not permitted on predefined {name} network")
-    first, rest = name[:1], set(name)
-    if (
-        not name.isascii()
-        or not first.isalnum()
-        or any(not letter.isalnum() and letter not in "_.-" for letter in rest)
-    ):
-        text = f"invalid network name {name}: only [a-zA-Z0-9][a-zA-Z0-9_.-]* are allowed"
-        raise errors.Error(errors.INVALID, text)
+    if not name.strip():
+        raise errors.Error(errors.INVALID, f"invalid name: {name}")
+    from hezi.engine import parse_network
+
+    odd = not name.isprintable() or name != name.strip() or set(name) & set(",=") or len(name) > _LONGEST_NAME
+    if odd or name.startswith(parse_network.FOREIGN):
+        text = f"invalid network name {name}: --network could not name it"
+        hint = (
+            f"no comma, no =, no blank at its ends, nothing that cannot be printed, and at most {_LONGEST_NAME} letters"
+        )
+        raise errors.Error(errors.INVALID, text, hint=hint)
 
 
 _KNOWN_OPTIONS = {
@@ -294,18 +314,40 @@ _KNOWN_OPTIONS = {
         model.OPTION_MTU,
         model.OPTION_HOST_IP,
         model.OPTION_PORTS,
+        model.OPTION_PREFIX,
     ),
-    model.MACVLAN: ("parent", "macvlan_mode", model.OPTION_MTU),
+    model.MACVLAN: ("parent", "macvlan_mode", model.OPTION_MTU, model.OPTION_PREFIX),
 }
+_DOCKERS, _OURS = "com.docker.", "hezi."
+_LONGEST_NAME, _LONGEST_PREFIX = 255, 11
+
+
+def unknown_options(driver: str, options: Mapping[str, str]) -> tuple[str, ...]:
+    """Return those that mean nothing to the driver: they are kept and shown, as docker does."""
+    return tuple(name for name in options if name not in _KNOWN_OPTIONS[driver])
 
 
 def _check_options(driver: str, options: Mapping[str, str]) -> None:
     for name, value in options.items():
         if name not in _KNOWN_OPTIONS[driver]:
+            if not name.startswith((_DOCKERS, _OURS)):
+                continue
             hint = f"known are: {', '.join(_KNOWN_OPTIONS[driver])}"
             raise errors.Error(errors.UNSUPPORTED, f"the {driver} driver has no option {name}", hint=hint)
         if name in {model.OPTION_ICC, model.OPTION_MASQUERADE} and value not in {"true", "false", "1", "0"}:
             raise errors.Error(errors.INVALID, f'invalid value "{value}" of option {name}: true or false')
+        if name == model.OPTION_HOST_IP:
+            try:
+                family = prefixes.address(value)[0]
+            except errors.Error:
+                family = 0
+            if family != 4:
+                raise errors.Error(errors.INVALID, f"failed to parse {name} value: {value} (nil ip)")
+        if name == model.OPTION_PREFIX and (
+            not 0 < len(value.encode()) <= _LONGEST_PREFIX or not value.isprintable() or set(value) & set("/: ")
+        ):
+            text = f'invalid value "{value}" of option {name}: 1 to {_LONGEST_PREFIX} letters, no blank, / or :'
+            raise errors.Error(errors.INVALID, text)
         if name == model.OPTION_PORTS and value not in {model.PORTS_INPUT, model.PORTS_DIRECT}:
             raise errors.Error(errors.INVALID, f'invalid value "{value}" of option {name}: input or direct')
 
@@ -318,19 +360,26 @@ def _read_filters(texts: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
         if value not in {"builtin", "custom"}:
             raise errors.Error(errors.INVALID, f"invalid filter: 'type'='{value}'")
     for value in wanted.get("dangling", ()):
-        if value.lower() not in {"1", "0", "true", "false"}:
-            raise errors.Error(errors.INVALID, f"invalid filter 'dangling=[{value}]'")
+        if value not in {"1", "0", "true", "false"}:
+            text = 'invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")'
+            raise errors.Error(errors.INVALID, text)
     return dict(wanted)
+
+
+def _match(text: str, patterns: Sequence[str]) -> bool:
+    from hezi.engine.containers import filters as rules
+
+    return rules.matches(text, patterns)
 
 
 _TESTS: dict[str, Callable[[Network, Sequence[str], bool], bool]] = {
     "driver": lambda one, values, _: one.driver in values,
-    "id": lambda one, values, _: any(one.id.startswith(value) for value in values),
-    "name": lambda one, values, _: any(value in one.name for value in values),
+    "id": lambda one, values, _: _match(one.id, values),
+    "name": lambda one, values, _: _match(one.name, values),
     "scope": lambda _, values, __: "local" in values,
     "type": lambda one, values, _: ("builtin" if one.name in model.PREDEFINED else "custom") in values,
     "dangling": lambda one, values, busy: all(
-        (value.lower() in {"1", "true"}) == (not busy and one.name not in model.PREDEFINED) for value in values
+        (value in {"1", "true"}) == (not busy and one.name not in model.PREDEFINED) for value in values
     ),
 }
 
@@ -364,7 +413,7 @@ def _subnet(subnet: model.Subnet) -> dict[str, Any]:
     found: dict[str, Any] = {"Subnet": subnet.subnet}
     if subnet.ip_range:
         found["IPRange"] = subnet.ip_range
-    if subnet.gateway:
+    if subnet.gateway and not subnet.chosen:
         found["Gateway"] = subnet.gateway
     if subnet.aux:
         found["AuxiliaryAddresses"] = dict(sorted(subnet.aux.items()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hezi import errors
 from hezi._util.record import NamedTuple
-from hezi.network import prefixes
+from hezi.network import bridge, model, prefixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,15 @@ _MODES = {"none": "none", "host": "host", "bridge": "bridge", "default": "bridge
 _KEYS = ("name", "alias", "ip", "ip6", "mac-address", "driver-opt", "link-local-ip", "gw-priority")
 
 
+_IFNAME, _SYSCTLS = "com.docker.network.endpoint.ifname", "com.docker.network.endpoint.sysctls"
+_PARAMETERS = {("net", family, kind, "IFNAME") for family in ("ipv4", "ipv6") for kind in ("conf", "neigh")}
+_LONGEST_NAME, _LONGEST_NUMBER = 15, 9
+
+
+# What other words of --network, and of other engines, begin with.
+FOREIGN = ("container:", "ns:")
+
+
 class Asked(NamedTuple):
     """One ``--network``: its name, and what is wanted there."""
 
@@ -27,46 +36,145 @@ class Asked(NamedTuple):
     ipv4: str = ""
     ipv6: str = ""
     mac: str = ""
+    link_local: tuple[str, ...] = ()
+    priority: int = 0
+    options: tuple[tuple[str, str], ...] = ()
 
 
 def parse(text: str) -> Asked:
-    """Read ``NAME`` or ``name=NAME,alias=...,ip=...,ip6=...,mac-address=...``.
+    """Read ``NAME`` or ``name=NAME,alias=...,ip=...,ip6=...,mac-address=...,gw-priority=...``.
 
-    :raises errors.Error: INVALID; UNSUPPORTED for what hezi does not do.
+    :raises errors.Error: INVALID.
     """
     if "=" not in text:
         if not text:
             raise errors.Error(errors.INVALID, "no name set for network")
         return Asked(_named(text))
     fields: dict[str, str] = {}
-    aliases = []
-    for part in text.split(","):
+    several: dict[str, list[str]] = {"alias": [], "link-local-ip": [], "driver-opt": []}
+    for part in fields_of(text):
         key, equals, value = part.partition("=")
         key = key.strip().lower()
         if not equals or key not in _KEYS:
             raise errors.Error(errors.INVALID, f"invalid field {part}" if not equals else f"invalid field key {key}")
-        if key in {"driver-opt", "link-local-ip", "gw-priority"}:
-            raise errors.Error(errors.UNSUPPORTED, f"--network {key}=... is not built yet")
-        if key == "alias":
-            aliases.append(value)
+        if key in several:
+            several[key] += [value] if value else []
         else:
             fields[key] = value
     if not fields.get("name"):
         raise errors.Error(errors.INVALID, "no name set for network")
     return Asked(
         _named(fields["name"]),
-        tuple(map(check_alias, aliases)),
+        tuple(map(check_alias, several["alias"])),
         check_address(fields.get("ip", ""), 4),
         check_address(fields.get("ip6", ""), 6),
         check_mac(fields.get("mac-address", "")),
+        tuple(map(check_link_local, several["link-local-ip"])),
+        parse_priority(fields.get("gw-priority", "0")),
+        tuple(map(parse_option, several["driver-opt"])),
     )
+
+
+def parse_priority(text: str) -> int:
+    """Read ``gw-priority``.
+
+    :raises errors.Error: INVALID, docker's text.
+    """
+    digits = text[1:] if text[:1] in {"+", "-"} else text
+    if not digits.isascii() or not digits.isdecimal() or len(digits) > _LONGEST_NUMBER:
+        raise errors.Error(errors.INVALID, f"invalid gw-priority: {text}")
+    return int(text)
+
+
+def parse_option(text: str) -> tuple[str, str]:
+    """Read ``NAME=VALUE`` of ``driver-opt``.
+
+    :raises errors.Error: INVALID, docker's text.
+    """
+    name, equals, value = text.partition("=")
+    name = name.strip().lower()
+    if not equals or not name:
+        raise errors.Error(errors.INVALID, "invalid key value pair format in driver options")
+    return name, value.strip()
+
+
+def check_link_local(text: str) -> str:
+    """Return a link-local address in its usual spelling.
+
+    :raises errors.Error: INVALID, it is none.
+    """
+    family = 6 if ":" in text else 4
+    shown = check_address(text, family)
+    block = bridge.LINK_LOCAL6 if family == 6 else bridge.LINK_LOCAL4
+    if not shown or not block.holds(prefixes.prefix(f"{shown}/{prefixes.bits(family)}")):
+        raise errors.Error(errors.INVALID, f"invalid link local IP address: {text}")
+    return shown
+
+
+def extras(asked: Asked) -> model.Extras:
+    """Return what is wanted of the interface; options that mean nothing are left out.
+
+    :raises errors.Error: INVALID, a parameter of the kernel is none of the interface, or a name is none.
+    """
+    options = dict(asked.options)
+    name = options.get(_IFNAME, "")
+    if name and (len(name.encode()) > _LONGEST_NAME or set(name) & set("/: \t\n\0") or name in {".", "..", "lo"}):
+        text = f"invalid interface name {name}: 1 to {_LONGEST_NAME} letters, no blank, / or :"
+        raise errors.Error(errors.INVALID, text)
+    wanted = filter(None, options.get(_SYSCTLS, "").split(","))
+    return model.Extras(name, asked.link_local, tuple(map(_sysctl, wanted)))
+
+
+def unknown_options(asked: Asked) -> tuple[str, ...]:
+    """Return the options that mean nothing: they are kept and shown, as docker does."""
+    return tuple(name for name, _ in asked.options if name not in {_IFNAME, _SYSCTLS})
+
+
+def _sysctl(text: str) -> tuple[str, str]:
+    """Read ``net.ipv4.conf.IFNAME.log_martians=1``: nothing but a parameter of this very interface."""
+    name, equals, value = text.strip().partition("=")
+    *where, last = name.split(".")
+    if not equals or tuple(where) not in _PARAMETERS or not last.isidentifier() or not value.isprintable():
+        what = "net.ipv4.conf.IFNAME.NAME=VALUE, or of net.ipv4.neigh, net.ipv6.conf, net.ipv6.neigh"
+        raise errors.Error(errors.INVALID, f"invalid endpoint sysctl '{text}': {what}")
+    return "/".join((*where, last)), value
+
+
+def fields_of(text: str) -> list[str]:
+    """Split at commas; a field in quotation marks may hold some, and a quotation mark twice (RFC 4180).
+
+    :raises errors.Error: INVALID, a quotation mark where none may be.
+    """
+    if '"' not in text:
+        return text.split(",")
+    found = []
+    rest = text
+    while True:
+        if rest.startswith('"'):
+            parts = rest[1:].replace('""', "\0").partition('"')
+            field, rest = parts[0].replace("\0", '"'), parts[2].replace("\0", '""')
+            if not parts[1] or (rest and not rest.startswith(",")):
+                raise errors.Error(errors.INVALID, f"parse error in {text}: a quotation mark is not closed")
+            more, rest = bool(rest), rest[1:]
+        else:
+            field, comma, rest = rest.partition(",")
+            if '"' in field:
+                raise errors.Error(errors.INVALID, f"parse error in {text}: a quotation mark inside of a field")
+            more = bool(comma)
+        found.append(field)
+        if not more:
+            return found
+
+
+def quoted(text: str) -> str:
+    """Return a field for :func:`fields_of`."""
+    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"') else text
 
 
 def _named(text: str) -> str:
     """Return the name that a word means: one that no network can have is a mistake, and nothing else (class D8)."""
-    plain = text.replace("_", "").replace(".", "").replace("-", "")
-    if not text.isascii() or not text[:1].isalnum() or not plain.isalnum():
-        raise errors.Error(errors.INVALID, f"invalid network name {text}: only [a-zA-Z0-9][a-zA-Z0-9_.-]* are allowed")
+    if not text.strip() or text != text.strip() or not text.isprintable() or text.startswith(FOREIGN):
+        raise errors.Error(errors.INVALID, f"invalid network name {text}")
     return _MODES.get(text, text)
 
 
@@ -93,6 +201,9 @@ def check_mac(text: str) -> str:
     """
     if not text:
         return ""
+    plain = text.replace(".", "")
+    if text.count(".") == 2 and len(plain) == 12:
+        text = ":".join(plain[at : at + 2] for at in range(0, 12, 2))
     parts = text.replace("-", ":").split(":")
     digits = set("0123456789abcdefABCDEF")
     if len(parts) != 6 or not all(len(part) == 2 and set(part) <= digits for part in parts):
@@ -155,9 +266,32 @@ def check_dns(texts: Sequence[str], search: Sequence[str], options: Sequence[str
             prefixes.address(text)
         except errors.Error:
             raise errors.Error(errors.INVALID, f"IP address is not correctly formatted: {text}") from None
-    for text in (*search, *options):
-        if not text or set(text) & set(" \t\n\r\0#;"):
-            raise errors.Error(errors.INVALID, f"{text} is not a valid domain")
+    for text in search:
+        search_domain(text)
+    for text in options:
+        if set(text) & set(" \t\n\r\0#;"):
+            raise errors.Error(errors.INVALID, f"{text} is no option of a resolver")
+
+
+def search_domain(text: str) -> str:
+    """Return a domain that names are looked for in, without the dot at its end; "." alone stays.
+
+    :raises errors.Error: INVALID, docker's text.
+    """
+    text = text.strip(" ")
+    if text == ".":
+        return text
+    domain = text.removesuffix(".")
+    letters = domain.replace("-", "").replace(".", "")
+    if (
+        len(domain) >= 255
+        or not letters.isascii()
+        or not letters.isalnum()
+        or letters.isdecimal()
+        or any(not part or part.startswith("-") or part.endswith("-") for part in domain.split("."))
+    ):
+        raise errors.Error(errors.INVALID, f"{text} is not a valid domain")
+    return domain
 
 
 def consolidate(

@@ -22,8 +22,7 @@ def parse_publish(text: str) -> tuple[Publish, ...]:
     """
     if "=" in text:
         text = _long(text)
-    head, slash, protocol = text.rpartition("/")
-    spec, protocol = (head, protocol.lower()) if slash else (text, "tcp")
+    spec, protocol = _protocol(text)
     address, host, container = _split(spec)
     if not container:
         raise errors.Error(errors.INVALID, f"no port specified: {text}<empty>")
@@ -41,6 +40,12 @@ def parse_publish(text: str) -> tuple[Publish, ...]:
         Publish(port, protocol, address, *((host_first + port - first,) * 2 if host else (0, 0)))
         for port in range(first, last + 1)
     )
+
+
+def _protocol(text: str) -> tuple[str, str]:
+    """Cut off the protocol, tcp when there is none; as docker reads it, nothing stands behind one more slash."""
+    spec, *rest = text.split("/")
+    return spec, (rest[0].lower() if rest else "") or "tcp"
 
 
 def _split(spec: str) -> tuple[str, str, str]:
@@ -77,7 +82,7 @@ def _long(text: str) -> str:
         if not equals or name not in values:
             raise errors.Error(errors.INVALID, f"invalid field key {name}")
         values[name] = value.lower()
-    if not values["target"].isdecimal():
+    if not values["target"].replace("-", "", 1).isdecimal():
         raise errors.Error(errors.INVALID, f"invalid target port ({values['target']}): value must be an integer")
     if values["mode"] not in {"", "host", "ingress"}:
         raise errors.Error(
@@ -92,8 +97,7 @@ def parse_expose(text: str) -> tuple[tuple[int, str], ...]:
 
     :raises errors.Error: INVALID, docker's texts.
     """
-    head, slash, protocol = text.rpartition("/")
-    ports, protocol = (head, protocol.lower()) if slash else (text, "tcp")
+    ports, protocol = _protocol(text)
     if protocol not in PROTOCOLS:
         raise errors.Error(errors.INVALID, f"invalid proto: {protocol}")
     if ":" in text:

@@ -50,6 +50,16 @@ def open_case(request: RunRequest, config: ImageConfig, container_id: str, new_n
     return Case(request, config, host, draft, container_id, tuple(new_name() for _ in range(wanted)))
 
 
+def with_variables(made: Blueprint, more: tuple[tuple[str, str], ...]) -> Blueprint:
+    """Return the blueprint with variables that nobody else has set."""
+    if not more:
+        return made
+    process = made.spec.process
+    known = {text.partition("=")[0] for text in process.env}
+    env = (*process.env, *(f"{name}={value}" for name, value in dict(more).items() if name not in known))
+    return made._replace(spec=made.spec._replace(process=process._replace(env=env)))
+
+
 def blueprint(
     case: Case,
     root_fd: int,

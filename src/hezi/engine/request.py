@@ -96,9 +96,12 @@ class RunRequest(NamedTuple):
     device_cgroup_rule: tuple[str, ...] = ()  # c 1:3 rwm
     # the network
     networks: tuple[str, ...] = ()  # those after the first --network
+    plugged: tuple[str, ...] | None = None  # all of them, once `network connect` or `disconnect` has changed something
+    hostname_of: str = ""  # of the container whose network it has, by the engine
     network_alias: tuple[str, ...] = ()
     ip: str | None = None
     ip6: str | None = None
+    link_local_ip: tuple[str, ...] = ()
     mac_address: str | None = None
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()

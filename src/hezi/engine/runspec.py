@@ -135,7 +135,7 @@ def _hostname(request: RunRequest, chosen: modes.Modes, facts: HostFacts, contai
         return request.hostname
     if "host" in {chosen.uts, chosen.network}:
         return facts.hostname
-    return container_id[:12]
+    return request.hostname_of or container_id[:12]
 
 
 def build(

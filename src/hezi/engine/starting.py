@@ -80,6 +80,7 @@ def start(one: Launch, stage: Stage1) -> Monitored:
         joined = _network(one, stack, inside)
         known = None if inside is None else inside.owners
         made = prepare.blueprint(one.case, root_fd, one.paths, one.console_size, network=joined.path, owners=known)
+        made = prepare.with_variables(made, joined.environment)
         _apply_limits(cgroup, made, one.callbacks)
         # What volumes are filled with has the owners that are on the disk.
         sources.prepare(one.paths, one.container, made, root_fd if inside is None else inside.view, joined.files)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 from hezi import errors
-from hezi._util import ids
+from hezi._util import ids, order
 from hezi._util.record import NamedTuple
 from hezi.engine import events, volume_mounts
 from hezi.engine import volume_users as users
@@ -122,7 +122,7 @@ class Volumes:
         }
 
     def list(self, *, filters: Sequence[str] = ()) -> tuple[Volume, ...]:
-        """Return the volumes by name.
+        """Return the volumes by name, x2 before x10.
 
         :param filters: ``dangling=true``, ``driver=local``, ``label=KEY[=VALUE]``, ``name=PART``.
         :raises hezi.Error: a filter is wrong.
@@ -137,7 +137,7 @@ class Volumes:
         used = self._used() if dangling else {}
         return tuple(
             one
-            for one in catalog.list_all(self._paths.volumes)
+            for one in sorted(catalog.list_all(self._paths.volumes), key=lambda one: order.natural(one.name))
             if (not dangling or (one.name not in used) == dangling[0])
             and ("driver" not in wanted or DRIVER in wanted["driver"])
             and ("name" not in wanted or any(part in one.name for part in wanted["name"]))

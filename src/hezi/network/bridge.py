@@ -6,6 +6,7 @@ import errno
 from _socket import AF_INET, AF_INET6  # noqa: PLC2701 - the socket module costs 3 ms
 
 from hezi import errors
+from hezi.linux import abi
 from hezi.linux.netlink import spaces
 from hezi.linux.netlink.route import Route
 from hezi.network import ipam, kernel, model, prefixes
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from hezi.db.networks import EndpointRow
     from hezi.linux.netlink.connection import Request
     from hezi.network.model import Network
+
+
+# RFC 3927, RFC 4291.
+LINK_LOCAL4, LINK_LOCAL6 = prefixes.prefix("169.254.0.0/16"), prefixes.prefix("fe80::/10")
+_NO_EXTRAS = model.Extras()
 
 
 def ensure(route: Route, network: Network) -> bool:
@@ -85,14 +91,22 @@ def host_link(endpoint: EndpointRow) -> str:
     return f"veth{endpoint.id[:11]}"
 
 
-def connect(route: Route, sandbox: int, network: Network, endpoint: EndpointRow, *, default: bool) -> None:
+def connect(
+    route: Route,
+    sandbox: int,
+    network: Network,
+    endpoint: EndpointRow,
+    *,
+    default: bool,
+    extras: model.Extras = _NO_EXTRAS,
+) -> None:
     """Give a container its interface on the network.
 
     :param route: of the host.
     :param sandbox: descriptor of the container's network namespace.
     :param default: the way to everywhere else leads through here.
     """
-    outer, inner = host_link(endpoint), f"eth{endpoint.position}"
+    outer, inner = host_link(endpoint), extras.name or network.interface(endpoint.position)
     size: dict[str, Any] = {"mtu": network.mtu} if network.mtu else {}
     peer: dict[str, object] = {"ifname": inner, "address": endpoint.mac, "net_ns_fd": sandbox, **size}
     route.call(route.link_add(outer, "veth", master=route.index(network.bridge), peer=peer, **size))
@@ -107,12 +121,22 @@ def connect(route: Route, sandbox: int, network: Network, endpoint: EndpointRow,
     requests = [route.port_set(outer, **port)] if port else []
     route.call(*requests, route.link_set(outer, up=True))
     with spaces.inside(sandbox), Route() as own:
-        furnish(own, network, endpoint, inner, default=default)
+        furnish(own, network, endpoint, inner, default=default, extras=extras)
 
 
-def furnish(own: Route, network: Network, endpoint: EndpointRow, inner: str, *, default: bool) -> None:
-    """Set up a container's interface from inside: addresses, up, and the default routes."""
-    kernel.settle_ipv6(inner, wanted=bool(endpoint.ipv6))
+def furnish(
+    own: Route,
+    network: Network,
+    endpoint: EndpointRow,
+    inner: str,
+    *,
+    default: bool,
+    extras: model.Extras = _NO_EXTRAS,
+) -> None:
+    """Set up a container's interface from inside: addresses, parameters, up, and the default routes."""
+    kernel.settle_ipv6(inner, wanted=bool(endpoint.ipv6) or any(":" in text for text in extras.addresses))
+    for name, value in extras.sysctls:
+        kernel.write(name.replace("IFNAME", inner).removeprefix("net/"), value)
     index = own.index(inner)
     requests = []
     for address in (endpoint.ipv4, endpoint.ipv6):
@@ -121,6 +145,10 @@ def furnish(own: Route, network: Network, endpoint: EndpointRow, inner: str, *, 
             block = subnet.prefix
             broadcast = prefixes.show(4, block.last) if block.family == 4 and block.size > 2 else ""
             requests.append(own.address_add(index, address, block.length, broadcast=broadcast))
+    for address in extras.addresses:
+        block = LINK_LOCAL6 if ":" in address else LINK_LOCAL4
+        broadcast = prefixes.show(4, block.last) if block.family == 4 else ""
+        requests.append(own.address_add(index, address, 64 if block.family == 6 else block.length, broadcast=broadcast))
     requests.append(own.link_set(index, up=True))
     if default:
         requests += default_routes(own, network, endpoint, index)
@@ -150,6 +178,18 @@ def holder(network: Network, address: str) -> model.Subnet | None:
         if block.family == family and block.first <= number <= block.last:
             return subnet
     return None
+
+
+def inner_link(own: Route, endpoint: EndpointRow) -> dict[str, object]:
+    """Return a container's interface on a network, by its hardware address: it may have any name.
+
+    :param own: of the container's namespace.
+    :raises OSError: ENODEV.
+    """
+    for link in own.links():
+        if link.get("address") == endpoint.mac:
+            return link
+    raise abi.error(errno.ENODEV, "RTM_GETLINK", endpoint.mac)
 
 
 def disconnect(route: Route, endpoint: EndpointRow) -> None:

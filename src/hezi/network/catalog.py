@@ -96,6 +96,9 @@ def _check(connection: Connection, made: Network) -> None:
     if made.driver == model.MACVLAN:
         macvlan.check(made)
         return
+    for family, on in ((4, made.ipv4), (6, made.ipv6)):
+        if on and sum((":" in subnet.subnet) == (family == 6) for subnet in made.subnets) > 1:
+            raise errors.Error(errors.PERMISSION, "bridge driver doesn't support multiple subnets")
     name = made.bridge
     if not 0 < len(name.encode()) <= _LONGEST_NAME or set(name) & set('/: "\t\n{}'):
         raise errors.Error(errors.INVALID, f'invalid bridge name "{name}": at most 15 letters, no blank')

@@ -67,7 +67,7 @@ def complete(asked: Sequence[Subnet], families: Iterable[int], used: Collection[
             raise errors.Error(errors.CONFLICT, "Pool overlaps with other one on this address space")
         if any(block.overlaps(other.prefix) for other in done):
             raise errors.Error(errors.INVALID, "multiple overlapping subnet configuration is not supported")
-        done.append(subnet._replace(gateway=_gateway(block, subnet)))
+        done.append(subnet._replace(gateway=_gateway(block, subnet), chosen=not subnet.gateway))
     for family in wanted:
         if not any(subnet.prefix.family == family for subnet in done):
             block = choose_ipv4(used) if family == 4 else choose_ipv6(used)
@@ -76,18 +76,31 @@ def complete(asked: Sequence[Subnet], families: Iterable[int], used: Collection[
 
 
 def _gateway(block: Prefix, subnet: Subnet) -> str:
+    """Return the gateway, and check that nothing is somebody else's; in docker's order: the gateway is taken first."""
     if subnet.ip_range and not block.holds(prefixes.prefix(subnet.ip_range)):
         raise errors.Error(errors.INVALID, f"no matching subnet for range {subnet.ip_range}")
     for name, text in subnet.aux.items():
         _inside(block, text, f"no matching subnet for aux-address {name}:{text}")
     if subnet.gateway:
-        return prefixes.show(*_inside(block, subnet.gateway, f"no matching subnet for gateway {subnet.gateway}"))
-    start = prefixes.prefix(subnet.ip_range).first if subnet.ip_range else block.first
-    taken = {prefixes.address(text)[1] for text in subnet.aux.values()}
-    for number in _usable(block, max(start, block.first + 1), block.last):
-        if number not in taken:
-            return prefixes.show(block.family, number)
-    raise errors.Error(errors.EXHAUSTED, f"no available IPv{block.family} addresses on this network's address pools")
+        _, gateway = _inside(block, subnet.gateway, f"no matching subnet for gateway {subnet.gateway}")
+        if gateway not in _usable(block):
+            text = f"failed to allocate gateway ({subnet.gateway}): Address already in use"
+            raise errors.Error(errors.CONFLICT, text, hint="the first address is the network, the last one everybody")
+    else:
+        start = prefixes.prefix(subnet.ip_range).first if subnet.ip_range else block.first
+        gateway = next(iter(_usable(block, max(start, block.first + 1), block.last)), -1)
+        if gateway < 0:
+            text = f"no available IPv{block.family} addresses on this network's address pools"
+            raise errors.Error(errors.EXHAUSTED, text)
+    taken = {gateway}
+    for name, text in subnet.aux.items():
+        number = prefixes.address(text)[1]
+        if number in taken or number not in _usable(block):
+            message = f"failed to allocate secondary ip address ({name}:{text}): Address already in use"
+            hint = "it is the gateway's, unless --gateway names another one" if number == gateway else ""
+            raise errors.Error(errors.CONFLICT, message, hint=hint)
+        taken.add(number)
+    return prefixes.show(block.family, gateway)
 
 
 def _inside(block: Prefix, text: str, complaint: str) -> tuple[int, int]:

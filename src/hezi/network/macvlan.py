@@ -7,7 +7,7 @@ import errno
 from hezi import errors
 from hezi.linux.netlink import messages, spaces
 from hezi.linux.netlink.route import Route
-from hezi.network import bridge
+from hezi.network import bridge, model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,13 +32,21 @@ def check(network: Network) -> None:
         raise errors.Error(errors.INVALID, f'unknown macvlan mode "{mode}"')
 
 
-def connect(route: Route, sandbox: int, network: Network, endpoint: EndpointRow, *, default: bool) -> None:
+def connect(
+    route: Route,
+    sandbox: int,
+    network: Network,
+    endpoint: EndpointRow,
+    *,
+    default: bool,
+    extras: model.Extras,
+) -> None:
     """Give a container its interface on the network; see :func:`hezi.network.bridge.connect`."""
     parent = network.options["parent"]
     link = route.link(parent)
     if link is None:
         raise errors.Error(errors.NOT_FOUND, f"macvlan: there is no interface {parent} on this host")
-    inner = f"eth{endpoint.position}"
+    inner = extras.name or network.interface(endpoint.position)
     # Made here under a name that nothing else has, and moved: the kernel looks for the parent where it is made.
     passing = bridge.host_link(endpoint)
     mode = messages.MACVLAN_MODES[network.options.get(_MODE, "bridge")]
@@ -48,14 +56,14 @@ def connect(route: Route, sandbox: int, network: Network, endpoint: EndpointRow,
     )
     route.call(route.link_set(route.index(passing), ifname=inner, net_ns_fd=sandbox))
     with spaces.inside(sandbox), Route() as own:
-        bridge.furnish(own, network, endpoint, inner, default=default)
+        bridge.furnish(own, network, endpoint, inner, default=default, extras=extras)
 
 
 def disconnect(sandbox: int, endpoint: EndpointRow) -> None:
     """Delete a container's interface; none is no error."""
     with spaces.inside(sandbox), Route() as own:
         try:
-            own.call(own.link_delete(f"eth{endpoint.position}"))
+            own.call(own.link_delete(str(bridge.inner_link(own, endpoint)["ifname"])))
         except OSError as error:
             if error.errno != errno.ENODEV:
                 raise

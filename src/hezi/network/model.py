@@ -22,6 +22,8 @@ OPTION_MASQUERADE = f"{OPTION}enable_ip_masquerade"
 OPTION_HOST_IP = f"{OPTION}host_binding_ipv4"
 OPTION_DEFAULT = f"{OPTION}default_bridge"
 OPTION_MTU = "com.docker.network.driver.mtu"
+# What interfaces are called inside: eth0, eth1 ... unless said otherwise.
+OPTION_PREFIX = "com.docker.network.container_iface_prefix"
 # Whether the host's firewall is asked about published ports: "input" by its INPUT rules, "direct" not, as with docker.
 OPTION_PORTS = "hezi.ports"
 PORTS_INPUT, PORTS_DIRECT = "input", "direct"
@@ -29,12 +31,16 @@ _LIMIT = 1 << 20
 
 
 class Subnet(NamedTuple):
-    """Where a network's addresses come from; texts, "" for what is not given."""
+    """Where a network's addresses come from; texts, "" for what is not given.
+
+    :ivar chosen: the user gave the subnet and no gateway: the one that was chosen is not shown then, as with docker.
+    """
 
     subnet: str
     gateway: str = ""
     ip_range: str = ""
     aux: Mapping[str, str] = {}
+    chosen: bool = False
 
     @property
     def prefix(self) -> Prefix:
@@ -42,6 +48,19 @@ class Subnet(NamedTuple):
         from hezi.network import prefixes
 
         return prefixes.prefix(self.subnet)
+
+
+class Extras(NamedTuple):
+    """What a container may want of its interface on a network beside its address.
+
+    :ivar name: "" for the usual one.
+    :ivar addresses: link-local ones, which nobody gives away.
+    :ivar sysctls: (name below /proc/sys, with "IFNAME" where the interface's name belongs, value).
+    """
+
+    name: str = ""
+    addresses: tuple[str, ...] = ()
+    sysctls: tuple[tuple[str, str], ...] = ()
 
 
 class Network(NamedTuple):
@@ -79,6 +98,16 @@ class Network(NamedTuple):
     def direct(self) -> bool:
         """Whether published ports lead to its containers without the host's INPUT rules being asked."""
         return self.options.get(OPTION_PORTS) == PORTS_DIRECT
+
+    def interface(self, position: int) -> str:
+        """Return the name of a container's interface on this network."""
+        return f"{self.options.get(OPTION_PREFIX, 'eth')}{position}"
+
+    @property
+    def host_ip(self) -> str:
+        """The address of the host that ports are published on unless said otherwise; "" for all."""
+        found = self.options.get(OPTION_HOST_IP, "")
+        return "" if found in {"0.0.0.0", "::"} else found  # noqa: S104 - compared with, not bound to
 
     def on(self, option: str) -> bool:
         """Tell whether a switch among the options is on, which it is unless somebody says otherwise."""

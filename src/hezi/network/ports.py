@@ -11,7 +11,7 @@ from hezi.db import networks as rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from sqlite3 import Connection
 
 ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104 - what users publish on, unless they say otherwise
@@ -38,11 +38,12 @@ class Publish(NamedTuple):
 
 
 def take(
-    connection: Connection, container_id: str, wanted: Iterable[Publish], families: Iterable[int]
+    connection: Connection, container_id: str, wanted: Iterable[Publish], families: Mapping[int, str]
 ) -> list[rows.PortRow]:
     """Give ports of the host to a container; inside a write transaction.
 
-    :param families: 4 and 6, as the container has addresses.
+    :param families: 4 and 6, as the container has addresses; with each, the address of the host that is meant when
+        none is given, "" for none.
     :raises errors.Error: CONFLICT, one is in use.
     """
     done = []
@@ -58,11 +59,11 @@ def take(
     return done
 
 
-def _addresses(publish: Publish, families: Iterable[int]) -> list[str]:
+def _addresses(publish: Publish, families: Mapping[int, str]) -> list[str]:
     if publish.host_ip:
         family = 6 if ":" in publish.host_ip else 4
         return [publish.host_ip] if family in families else []
-    return [ANY4 if family == 4 else ANY6 for family in families]
+    return [address for address in families.values() if address]
 
 
 def _choose(connection: Connection, publish: Publish, addresses: list[str]) -> int:

@@ -55,6 +55,8 @@ class Wish(NamedTuple):
     mac: str = ""
     names: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
+    priority: int = 0
+    extras: model.Extras = model.Extras()
 
 
 class Attached(NamedTuple):
@@ -132,7 +134,7 @@ def _attach(
         with Route() as route:
             fd = _new_namespace(place, sandbox.container_id, namespace)
             try:
-                _build(database, place, route, fd, made)
+                _build(database, place, route, fd, made, [wish.extras for wish in wishes])
             finally:
                 os.close(fd)
         if any(network.driver == model.BRIDGE for network in networks):
@@ -172,7 +174,9 @@ def _endpoint(
             found[family] = ipam.pick(subnet, taken)
     mac = wish.mac or ipam.mac(found[4])
     names = " ".join(dict.fromkeys(wish.names))
-    row = rows.EndpointRow(network.id, container_id, ids.new_id(), position, found[4], found[6], mac, names)
+    row = rows.EndpointRow(
+        network.id, container_id, ids.new_id(), position, found[4], found[6], mac, names, wish.priority
+    )
     rows.add_endpoint(connection, row)
     return row
 
@@ -181,17 +185,23 @@ def _name(database: Database, place: Place, container_id: str, wishes: Sequence[
     """Have questions for names answered in a container."""
     from hezi.network.dns import client
 
-    client.serve(database, place, container_id, wishes[0].servers)
+    client.serve(database, place, container_id, wishes[0].servers if wishes else ())
 
 
-def _families(made: Sequence[tuple[Network, rows.EndpointRow]]) -> list[int]:
-    """Which kinds of addresses ports can be published to."""
-    reachable = [endpoint for network, endpoint in made if network.driver == model.BRIDGE and not network.internal]
-    found = []
-    if any(endpoint.ipv4 for endpoint in reachable):
-        found.append(4)
-    if any(endpoint.ipv6 for endpoint in reachable):
-        found.append(6)
+def _families(made: Sequence[tuple[Network, rows.EndpointRow]]) -> dict[int, str]:
+    """Which kinds of addresses ports can be published to, each with the host's that they are published on by default.
+
+    Where a network's own default is an address (host_binding_ipv4), it is published on that one alone.
+    """
+    found: dict[int, str] = {}
+    for network, endpoint in sorted(made, key=lambda pair: -pair[1].priority):
+        if network.driver == model.BRIDGE and not network.internal:
+            for family, address, default in (
+                (4, endpoint.ipv4, network.host_ip or ports.ANY4),
+                (6, endpoint.ipv6, "" if network.host_ip else ports.ANY6),
+            ):
+                if address:
+                    found.setdefault(family, default)
     return found
 
 
@@ -230,15 +240,20 @@ def _build(
     route: Route,
     fd: int,
     made: Sequence[tuple[Network, rows.EndpointRow]],
+    extras: Sequence[model.Extras],
 ) -> None:
     gateway = default_of(made)
-    for network, endpoint in made:
-        _connect(database, place, route, fd, (network, endpoint), default=endpoint == gateway)
+    for (network, endpoint), extra in zip(made, extras, strict=True):
+        _connect(database, place, route, fd, (network, endpoint), extra, default=endpoint == gateway)
 
 
 def default_of(made: Sequence[tuple[Network, rows.EndpointRow]]) -> rows.EndpointRow | None:
-    """Return the endpoint through which everything else is reached: the first on a network that has a way out."""
-    return next((endpoint for network, endpoint in made if not network.internal), None)
+    """Return the endpoint through which everything else is reached: on a network that has a way out.
+
+    That is the one of the highest priority, and of several the first.
+    """
+    found = [endpoint for network, endpoint in made if not network.internal]
+    return max(found, key=lambda endpoint: endpoint.priority, default=None)
 
 
 def _connect(
@@ -247,17 +262,18 @@ def _connect(
     route: Route,
     fd: int,
     pair: tuple[Network, rows.EndpointRow],
+    extras: model.Extras,
     *,
     default: bool,
 ) -> None:
     network, endpoint = pair
     if network.driver == model.MACVLAN:
-        macvlan.connect(route, fd, network, endpoint, default=default)
+        macvlan.connect(route, fd, network, endpoint, default=default, extras=extras)
         return
     prepare(database, place, route, network)
     if not network.internal and kernel.forward(ipv6=network.ipv6):
         settle(database, place, closed=True)
-    bridge.connect(route, fd, network, endpoint, default=default)
+    bridge.connect(route, fd, network, endpoint, default=default, extras=extras)
 
 
 def prepare(database: Database, place: Place, route: Route, network: Network) -> None:
@@ -412,8 +428,10 @@ def connect(database: Database, place: Place, container_id: str, wish: Wish) -> 
             endpoint = _endpoint(connection, network, container_id, wish, position)
         try:
             with Route() as route, opened(place, container_id) as fd:
-                default = default_of(made) is None and not network.internal
-                _connect(database, place, route, fd, (network, endpoint), default=default)
+                before, default = default_of(made), default_of([*made, (network, endpoint)]) == endpoint
+                if default and before is not None:
+                    _way_out(fd, made, before, add=False)
+                _connect(database, place, route, fd, (network, endpoint), wish.extras, default=default)
             settle(database, place)
             if network.named and not any(other.named for other, _ in made):
                 _name(database, place, container_id, [wish])
@@ -458,10 +476,23 @@ def _disconnect(database: Database, place: Place, container_id: str, network_id:
     left = [pair for pair in made if pair[1] != endpoint]
     after = default_of(left)
     if before == endpoint and after is not None:
-        way = next(other for other, one in left if one == after)
-        with suppress(FileNotFoundError), opened(place, container_id) as fd, spaces.inside(fd), Route() as own:
-            own.call(*bridge.default_routes(own, way, after, own.index(f"eth{after.position}")))
+        with suppress(FileNotFoundError), opened(place, container_id) as fd:
+            _way_out(fd, left, after, add=True)
     settle(database, place)
+
+
+def _way_out(
+    fd: int, made: Sequence[tuple[Network, rows.EndpointRow]], endpoint: rows.EndpointRow, *, add: bool
+) -> None:
+    """Have the way to everywhere else lead through an endpoint of a container, or no longer."""
+    network = next(other for other, one in made if one == endpoint)
+    with spaces.inside(fd), Route() as own:
+        index = int(bridge.inner_link(own, endpoint)["index"])  # type: ignore[call-overload]  # a number of the header
+        try:
+            own.call(*bridge.default_routes(own, network, endpoint, index, add=add))
+        except OSError as error:
+            if error.errno not in {errno.EEXIST, errno.ESRCH}:  # it is so already
+                raise
 
 
 def _pairs(connection: Connection, container_id: str) -> list[tuple[Network, rows.EndpointRow]]:

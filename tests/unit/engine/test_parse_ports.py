@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hezi import errors
-from hezi.engine import parse_network, parse_ports
+from hezi.engine import links_env, parse_network, parse_ports
+from hezi.network import model
 from hezi.network.ports import Publish
 
 
@@ -85,13 +86,83 @@ def test_network():
         ("name=web,ip6=10.0.0.5", "invalid IPv6 address: 10.0.0.5"),
         ("name=web,mac-address=x", "x is not a valid mac address"),
         ("name=web,alias=a b", "invalid network alias 'a b'"),
-        ("name=web,gw-priority=1", "--network gw-priority=... is not built yet"),
+        ("name=web,gw-priority=x", "invalid gw-priority: x"),
+        ("name=web,link-local-ip=10.0.0.1", "invalid link local IP address: 10.0.0.1"),
+        ("name=web,driver-opt=a", "invalid key value pair format in driver options"),
+        ('name=web,"alias=x', 'parse error in name=web,"alias=x: a quotation mark is not closed'),
+        ('name=web,al"ias=x', 'parse error in name=web,al"ias=x: a quotation mark inside of a field'),
     ],
 )
 def test_network_refuses(text: str, words: str):
     with pytest.raises(errors.Error) as caught:
         parse_network.parse(text)
     assert caught.value.message == words
+
+
+def test_network_with_options_of_its_interface():
+    text = (
+        'name=web,gw-priority=-3,link-local-ip=169.254.1.2,"driver-opt=com.docker.network.endpoint.sysctls='
+        'net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.conf.IFNAME.accept_ra=0",driver-opt=other=a'
+    )
+    asked = parse_network.parse(text)
+    assert (asked.priority, asked.link_local) == (-3, ("169.254.1.2",))
+    wanted = ("net/ipv4/conf/IFNAME/log_martians", "1"), ("net/ipv6/conf/IFNAME/accept_ra", "0")
+    assert parse_network.extras(asked) == model.Extras("", ("169.254.1.2",), wanted)
+    assert parse_network.unknown_options(asked) == ("other",)
+    for fields in (["a", 'b="c", d', "e,f"], ['"'], ["", "x"], ["a"]):
+        assert parse_network.fields_of(",".join(map(parse_network.quoted, fields))) == fields
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "net.ipv4.ip_forward=1",
+        "net.ipv4.conf.all.forwarding=1",
+        "net.ipv4.conf.IFNAME.../../../../kernel/hostname=x",
+        "net.ipv4.conf.IFNAME./x=1",
+        "net.ipv4.conf.IFNAME.x",
+        "kernel.hostname=x",
+    ],
+)
+def test_an_interface_sets_its_own_parameters_only(value: str):
+    asked = parse_network.Asked("n", options=(("com.docker.network.endpoint.sysctls", value),))
+    with pytest.raises(errors.Error, match="invalid endpoint sysctl"):
+        parse_network.extras(asked)
+
+
+@pytest.mark.parametrize("name", ["a/b", "a b", "lo", "..", "x" * 16, "a:b"])
+def test_an_interface_has_a_name_that_the_kernel_takes(name: str):
+    asked = parse_network.Asked("n", options=(("com.docker.network.endpoint.ifname", name),))
+    with pytest.raises(errors.Error, match="invalid interface name"):
+        parse_network.extras(asked)
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [("a.org", "a.org"), ("A.org.", "A.org"), (".", "."), (" a ", "a"), ("a-1.b", "a-1.b"), ("x" * 254, "x" * 254)],
+)
+def test_search_domains(text: str, domain: str):
+    assert parse_network.search_domain(text) == domain
+
+
+@pytest.mark.parametrize("text", ["", "a..b", "-a", "a-", "a_b", "1.2", "a b", "é.org", "x" * 255, "..", "a\n"])
+def test_no_search_domains(text: str):
+    with pytest.raises(errors.Error, match="is not a valid domain"):
+        parse_network.search_domain(text)
+
+
+@pytest.mark.parametrize(
+    ("exposed", "lines"),
+    [
+        (["80/tcp"], ["A_PORT=tcp://1.2.3.4:80", "A_PORT_80_TCP=tcp://1.2.3.4:80"]),
+        (["82/tcp", "80/tcp", "81/tcp"], ["A_PORT_80_TCP_START=tcp://1.2.3.4:80", "A_PORT_80_TCP_PORT_END=82"]),
+        (["53/udp", "53/tcp"], ["A_PORT=tcp://1.2.3.4:53", "A_PORT_53_UDP_PROTO=udp"]),
+    ],
+)
+def test_variables_of_links(exposed: list[str], lines: list[str]):
+    found = [f"{name}={value}" for name, value in links_env.ports("A", "1.2.3.4", exposed)]
+    assert set(lines) <= set(found)
+    assert not links_env.ports("A", "1.2.3.4", [])
 
 
 def test_hosts_and_links():

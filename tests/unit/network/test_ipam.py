@@ -66,11 +66,16 @@ def test_gateways():
 
     assert gateway() == "10.0.0.1"
     assert gateway(gateway="10.0.0.254") == "10.0.0.254"
-    assert gateway(aux={"router": "10.0.0.1"}) == "10.0.0.2"
+    assert gateway(gateway="10.0.0.2", aux={"router": "10.0.0.1"}) == "10.0.0.2"
     for values, text in (
         ({"gateway": "10.0.1.1"}, "no matching subnet for gateway"),
         ({"ip_range": "10.0.1.0/25"}, "no matching subnet for range"),
         ({"aux": {"a": "10.0.1.1"}}, "no matching subnet for aux-address a"),
+        # Taken before it is asked for: by the gateway, by another one, by the network itself and by everybody.
+        ({"aux": {"router": "10.0.0.1"}}, r"\(router:10.0.0.1\): Address already in use"),
+        ({"aux": {"a": "10.0.0.9", "b": "10.0.0.9"}}, r"\(b:10.0.0.9\): Address already in use"),
+        ({"gateway": "10.0.0.0"}, r"failed to allocate gateway \(10.0.0.0\)"),
+        ({"gateway": "10.0.0.255"}, r"failed to allocate gateway \(10.0.0.255\)"),
     ):
         with pytest.raises(errors.Error, match=text):
             gateway(**values)

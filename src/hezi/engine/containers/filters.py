@@ -102,8 +102,8 @@ def passes(subject: Subject, wanted: Mapping[str, list[str]]) -> bool:
     return all(_TESTS[key](subject, values) for key, values in wanted.items() if key in _TESTS)
 
 
-def _matches(text: str, patterns: Iterable[str]) -> bool:
-    """docker takes a pattern for a regular expression, and for a plain text where it is none."""
+def matches(text: str, patterns: Iterable[str]) -> bool:
+    """Tell whether a pattern is found in a text: a regular expression, or a plain text where it is none, as docker."""
     import re
 
     for pattern in patterns:
@@ -117,7 +117,7 @@ def _matches(text: str, patterns: Iterable[str]) -> bool:
 
 
 def _name(subject: Subject, values: list[str]) -> bool:
-    return _matches(subject.name, values) or _matches(f"/{subject.name}", values)
+    return matches(subject.name, values) or matches(f"/{subject.name}", values)
 
 
 def labels_match(labels: Mapping[str, str], values: Iterable[str]) -> bool:
@@ -143,7 +143,7 @@ def _network(subject: Subject, values: list[str]) -> bool:
 
 
 _TESTS: dict[str, Callable[[Subject, list[str]], bool]] = {
-    "id": lambda subject, values: _matches(subject.id, filter(None, values)),
+    "id": lambda subject, values: matches(subject.id, filter(None, values)),
     "name": _name,
     "label": lambda subject, values: labels_match(subject.labels, values),
     "status": lambda subject, values: subject.status in values,

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from hezi.engine.request import RunRequest
 
 
-def document(request: RunRequest) -> dict[str, Any]:
-    """Return the section."""
+def document(request: RunRequest, name: str = "") -> dict[str, Any]:
+    """Return the section.
+
+    :param name: of the container: links tell whose they are.
+    """
     unmasked = request.privileged or "systempaths=unconfined" in request.security_opt
     found: dict[str, Any] = {
         "Binds": [text for text in request.volume if ":" in text] or None,
@@ -44,7 +47,7 @@ def document(request: RunRequest) -> dict[str, Any]:
         "GroupAdd": list(request.group_add) or None,
         "IpcMode": request.ipc or "private",
         "Cgroup": "",
-        "Links": list(request.link) or None,
+        "Links": _links(request, name) or None,
         "OomScoreAdj": request.oom_score_adj or 0,
         "PidMode": request.pid or "",
         "Privileged": request.privileged,
@@ -92,6 +95,15 @@ def _bindings(request: RunRequest) -> dict[str, Any]:
                 port = f"{one.first}-{one.last}"
             found.setdefault(str(one), []).append({"HostIp": one.host_ip, "HostPort": port})
     return dict(sorted(found.items()))
+
+
+def _links(request: RunRequest, name: str) -> list[str]:
+    """Those on the default bridge; of others each network tells."""
+    from hezi.engine import parse_network
+
+    if (request.network or "bridge") not in {"bridge", "default"}:
+        return []
+    return [f"/{other}:/{name}/{alias}" for other, alias in map(parse_network.parse_link, request.link)]
 
 
 def _mode(request: RunRequest) -> modes.Modes:

@@ -66,7 +66,7 @@ def document(paths: Paths, database: Database, name: str, *, sizes: bool = False
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": None,
-        "HostConfig": host_config.document(request),
+        "HostConfig": host_config.document(request, row.name),
         "GraphDriver": _driver(paths, directory, layers),
     }
     if sizes:

@@ -157,8 +157,16 @@ def _subject(row: ContainerRow, details: Details, state: State, published: list[
 
 def network(details: Details) -> str:
     """Return the names of the container's networks, with commas between."""
-    texts = (details.request.get("network") or "bridge", *details.request.get("networks", ()))  # type: ignore[misc]  # a list of texts
-    return ",".join(name_of(str(text)) for text in texts)
+    return ",".join(name_of(text) for text in networks(details) if not text.startswith("container:"))
+
+
+def networks(details: Details) -> tuple[str, ...]:
+    """Return what was said of each network that a container is connected to."""
+    request = details.request
+    plugged = request.get("plugged")
+    if plugged is None:
+        plugged = [request.get("network") or "bridge", *(request.get("networks") or ())]  # type: ignore[misc]  # a list of texts
+    return tuple(str(text) for text in plugged)  # type: ignore[attr-defined]  # as above
 
 
 def name_of(text: str) -> str:

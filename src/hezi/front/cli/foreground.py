@@ -43,6 +43,11 @@ def detached(session: Session, request: RunRequest) -> int:
     reporter = LazyReporter("none" if request.quiet else "auto", descriptor=2)
     try:
         made = session.engine.containers.run_from(request, notice=session.told, progress=reporter)
+    except Error as error:
+        # As docker: it was made, and may still be there.
+        if error.container:
+            print(error.container)
+        raise
     finally:
         reporter.close()
     print(made.id)

@@ -72,6 +72,8 @@ _OPTIONAL: dict[str, dict[str, object]] = {
         "Mounts": _EMPTY_LIST, "Init": _NIL, "Runtime": "", "StorageOpt": _EMPTY_MAP, "Sysctls": _EMPTY_MAP,
         "Tmpfs": _EMPTY_MAP, "Annotations": _EMPTY_MAP,
     },
+    "Config[]": {"IPRange": "", "Gateway": "", "AuxiliaryAddresses": _EMPTY_MAP},
+    "IPAMConfig": {"IPv4Address": "", "IPv6Address": "", "LinkLocalIPs": _EMPTY_LIST},
     "Mounts[]": {"Name": "", "Source": "", "Driver": ""},
     "Healthcheck": {
         "Test": _EMPTY_LIST, "Interval": _NO_TIME, "Timeout": _NO_TIME, "StartPeriod": _NO_TIME,

@@ -29,6 +29,7 @@ def call(session: Session, parsed: Parsed) -> int:
     from hezi.front.cli.progress import LazyReporter
 
     request = run.build_request(parsed, VERB.options)
+    run.warn_of_loopback(session, request)
     reporter = LazyReporter("none" if request.quiet else "auto", descriptor=2)
     try:
         made = session.engine.containers.create_from(request, notice=session.told, progress=reporter)

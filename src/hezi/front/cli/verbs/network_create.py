@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hezi.errors import INVALID, Error
+from hezi.front.cli import values
 from hezi.front.cli.option import Option, Verb, refused
 
 TYPE_CHECKING = False
@@ -26,7 +27,7 @@ VERB = Verb(
         Option("ipam-opt", "map", "Kept and shown; the default driver has no options"),
         Option("ipv4", "bool", "IPv4 addresses; on unless switched off"),
         Option("ipv6", "bool", "IPv6 addresses"),
-        Option("label", "list", "Put a label on it (KEY=VALUE)"),
+        Option("label", "list", "Put a label on it (KEY=VALUE)", check=values.label),
         Option("opt", "map", "Set an option of the driver", short="o"),
         Option("subnet", "strings", "Its addresses (10.5.0.0/16), chosen unless given"),
         *refused(_SWARM, "config-from config-only:bool ingress:bool scope:string=local"),
@@ -38,7 +39,8 @@ VERB = Verb(
     ("network create -d macvlan -o parent=eth0 --subnet 192.0.2.0/24 lan", "Containers as machines on eth0's network"),
     spellings=("network create",),
     notes="Options of bridge, behind com.docker.network.:\n"
-    "  bridge.name, bridge.enable_icc, bridge.enable_ip_masquerade, driver.mtu.\n"
+    "  bridge.name, bridge.enable_icc, bridge.enable_ip_masquerade,\n"
+    "  bridge.host_binding_ipv4, driver.mtu, container_iface_prefix.\n"
     "hezi.ports=input|direct: whether the host's INPUT rules decide about published ports (input, unless said).\n"
     "Options of macvlan: parent, macvlan_mode (bridge|private|vepa|passthru).",
 )
@@ -46,7 +48,7 @@ VERB = Verb(
 
 def call(session: Session, parsed: Parsed) -> int:
     """Make it and print its id."""
-    from hezi.engine import parse_network
+    from hezi.engine import networks, parse_network
 
     if parsed.text("ipam-driver") not in {None, "default"}:
         message = f"could not find an IPAM driver {parsed.text('ipam-driver')}: default is the only one"
@@ -54,18 +56,21 @@ def call(session: Session, parsed: Parsed) -> int:
     subnets = parse_network.consolidate(
         _split(parsed, "subnet"), _split(parsed, "ip-range"), _split(parsed, "gateway"), _pairs(parsed, "aux-address")
     )
+    driver, options = parsed.text("driver") or "bridge", _pairs(parsed, "opt")
     made = session.engine.networks.create(
         parsed.args[0],
-        driver=parsed.text("driver") or "bridge",
+        driver=driver,
         subnets=subnets,
         labels=_pairs(parsed, "label"),
-        options=_pairs(parsed, "opt"),
+        options=options,
         ipam_options=_pairs(parsed, "ipam-opt"),
         internal=parsed.flag("internal"),
         ipv4=parsed.flag("ipv4", default=True),
         ipv6=parsed.flag("ipv6"),
         attachable=parsed.flag("attachable"),
     )
+    for name in networks.unknown_options(driver, options):
+        session.notice(f"WARNING: option {name} means nothing to the {driver} driver; it is kept and shown")
     print(made.id)
     return 0
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 VERB = Verb(
     "[OPTIONS] NETWORK CONTAINER",
     "Disconnect a container from a network",
-    options=(Option("force", "bool", "A container that is not there is no failure", short="f"),),
+    options=(Option("force", "bool", "What docker needs for the remains of a container; hezi leaves none", short="f"),),
     arguments=(2, 2),
 ).documented(
     ("network disconnect db web", "web is on db no longer, and not after its next start either"),

@@ -37,7 +37,7 @@ def call(session: Session, parsed: Parsed) -> int:
     if len(parsed.args) > _MOST:
         return _change(containers, *parsed.args)
     published = containers.get(parsed.args[0]).ports()
-    if len(parsed.args) == 1:
+    if len(parsed.args) == 1 or not parsed.args[1]:
         for port, where in published:
             print(f"{port} -> {where}")
         return 0

@@ -137,6 +137,7 @@ _NETWORK = (
     Option("expose", "list", "Note that the program listens there (PORT[-PORT][/PROTOCOL])"),
     Option("ip", help="IPv4 address on the first network"),
     Option("ip6", help="IPv6 address on the first network"),
+    Option("link-local-ip", "list", "One more address on the first network, of the link itself"),
     Option("link", "list", "Put another container's address into /etc/hosts (CONTAINER[:ALIAS])"),
     Option("mac-address", help="Hardware address on the first network"),
     Option("network", "network", "Network (NAME|none|host|bridge|container:NAME)", choices=("none", "host", "bridge")),
@@ -147,7 +148,6 @@ _NETWORK = (
     Option("publish-all", "bool", "Publish all exposed ports on ports of the host that are free", short="P"),
 )
 _LATER = (
-    *refused("is not built yet", "link-local-ip:list"),
     *refused(why.GPUS, "gpus"),
     *refused(why.RUNTIME, "runtime"),
     *refused(why.NO_DAEMON, "use-api-socket:bool"),
@@ -185,6 +185,7 @@ def call(session: Session, parsed: Parsed) -> int:
         from hezi.errors import INVALID, Error
 
         raise Error(INVALID, "conflicting options: cannot specify both --attach and --detach")
+    warn_of_loopback(session, request)
     if parsed.given("plan"):
         return _plan(session, request, as_json=parsed.text("plan") == "json")
     from hezi.front.cli import foreground
@@ -192,6 +193,14 @@ def call(session: Session, parsed: Parsed) -> int:
     if request.detach:
         return foreground.detached(session, request)
     return foreground.run(session, request)
+
+
+def warn_of_loopback(session: Session, request: RunRequest) -> None:
+    """Say that a server at the loopback is the container's own, as docker does."""
+    for text in request.dns:
+        if text.startswith("127.") or text == "::1":
+            session.notice(f"WARNING: Localhost DNS ({text}) may fail in containers.")
+            return
 
 
 def build_request(parsed: Parsed, options: tuple[Option, ...] = ()) -> RunRequest:
