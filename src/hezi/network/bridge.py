@@ -6,7 +6,6 @@ import errno
 from _socket import AF_INET, AF_INET6  # noqa: PLC2701 - the socket module costs 3 ms
 
 from hezi import errors
-from hezi.linux import abi
 from hezi.linux.netlink import spaces
 from hezi.linux.netlink.route import Route
 from hezi.network import ipam, kernel, model, prefixes
@@ -178,18 +177,6 @@ def holder(network: Network, address: str) -> model.Subnet | None:
         if block.family == family and block.first <= number <= block.last:
             return subnet
     return None
-
-
-def inner_link(own: Route, endpoint: EndpointRow) -> dict[str, object]:
-    """Return a container's interface on a network, by its hardware address: it may have any name.
-
-    :param own: of the container's namespace.
-    :raises OSError: ENODEV.
-    """
-    for link in own.links():
-        if link.get("address") == endpoint.mac:
-            return link
-    raise abi.error(errno.ENODEV, "RTM_GETLINK", endpoint.mac)
 
 
 def disconnect(route: Route, endpoint: EndpointRow) -> None:

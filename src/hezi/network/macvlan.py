@@ -63,7 +63,7 @@ def disconnect(sandbox: int, endpoint: EndpointRow) -> None:
     """Delete a container's interface; none is no error."""
     with spaces.inside(sandbox), Route() as own:
         try:
-            own.call(own.link_delete(str(bridge.inner_link(own, endpoint)["ifname"])))
+            own.call(own.link_delete(str(own.link_of(endpoint.mac)["ifname"])))
         except OSError as error:
             if error.errno != errno.ENODEV:
                 raise

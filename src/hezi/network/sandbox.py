@@ -487,7 +487,7 @@ def _way_out(
     """Have the way to everywhere else lead through an endpoint of a container, or no longer."""
     network = next(other for other, one in made if one == endpoint)
     with spaces.inside(fd), Route() as own:
-        index = int(bridge.inner_link(own, endpoint)["index"])  # type: ignore[call-overload]  # a number of the header
+        index = int(own.link_of(endpoint.mac)["index"])  # type: ignore[call-overload]  # a number of the header
         try:
             own.call(*bridge.default_routes(own, network, endpoint, index, add=add))
         except OSError as error:

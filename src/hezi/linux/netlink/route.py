@@ -58,6 +58,16 @@ class Route:
                 return None
             raise
 
+    def link_of(self, address: str) -> dict[str, object]:
+        """Return the link with a hardware address, whatever it is called now.
+
+        :raises OSError: ENODEV.
+        """
+        for found in self.links():
+            if found.get("address") == address:
+                return found
+        raise abi.error(errno.ENODEV, "RTM_GETLINK", address)
+
     def index(self, name: str) -> int:
         """Return the number of a link.
 
