@@ -19,7 +19,7 @@ KNOWN = {
         "network create -o com.docker.network.driver.mtu=100000 x39b": "the kernel refuses it, and says so at once",
         "network create --config-only x52": "not built: a network without a network",
         "network create --config-from x52 x53": "as before",
-        "network rm x8 x19 x26 x39b x52 x53": "those that only one of them has made",
+        "network rm x8 x19 x26 x39b x53 x52": "those that only one of them has made",
     },
     "run": {
         "run --network n1 --network n2 --rm bb ip -4 -o addr": _MIXED,
