@@ -186,6 +186,12 @@ cgsnapshot -s -b {T}/names cpu
 cgsnapshot -s -b {T}/empty -f {T}/out cpu
 cgsnapshot -s -b {T}/empty nope
 cgsnapshot -b {T}/empty -w {T}/nope cpu
+cgsnapshot -b {T}/nope -f {T}/no/out cpu
+cgconfigparser -l {T}/default.conf -l {T}/oneline.conf
+cgconfigparser -d 750 -l {T}/default.conf -l {T}/quotes.conf
+cgcreate -d x -d 700 -g cpu:{G}/new
+cgcreate -a :: -g cpu:{G}/new
+cgget -g cpu:
 """
 
 # One more slash, option, name, number or file that is not as it should be.
@@ -685,6 +691,7 @@ KNOWN = {
         104,
         "a bad file is told of, the good one behind it is loaded",
     ),
+    "cgconfigparser -l {T}/oneline.conf -l {T}/foreign.conf": (95, "it takes away no group that was there before it"),
     "cgconfigparser -l {T}/some": (96, "a directory cannot be read as a file"),
     "cgconfigparser -l {T}/template.conf": (0, "perm may have one of its two parts"),
     "cgconfigparser -l {T}/permtwice.conf": (0, "perm may have one of its two parts"),

@@ -53,6 +53,8 @@ _HEX = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{30}|[0-9a-f]{12})(?![0
 _GAP = re.compile(r" {2,}")
 _SIZE = re.compile(r"\d[\d.]*(?:[kM]?B)\b")
 _NETWORK_NONE = ("--network", "none")
+# docker's of a host without IP forwarding, behind each update.
+FORWARDING = "IPv4 forwarding is disabled. Networking will not work.\n"
 
 
 def provide(engines: Engines) -> None:
@@ -173,7 +175,7 @@ class Session:
 
     def _normal(self, raw: bytes) -> str:
         text = raw.decode(errors="backslashreplace").replace("\r\n", "\n").replace(f"{self._peer.images}/", "@")
-        text = text.replace(str(self._peer.directory), "%d")
+        text = text.replace(str(self._peer.directory), "%d").replace(FORWARDING, "")
         text = _STAMP.sub("TIME", _HEX.sub("ID", text))
         if _NOW.search(text):
             text = _NOW.sub("NOW", text)

@@ -11,11 +11,10 @@ import pytest
 from tests.conformance import image_peers
 from tests.conformance.cases_events import SESSIONS
 from tests.conformance.compare import Pair, Peer
+from tests.conformance.container_peers import FORWARDING
 from tests.conformance.known_events import KNOWN
 
 _AMOUNT = re.compile(r"\d[\d.e+]*(B|kB|MB|GB|KiB|MiB|GiB|%)")
-# docker's of a host without IP forwarding.
-_FORWARDING = "IPv4 forwarding is disabled. Networking will not work.\n"
 
 
 class Session(image_peers.Session):
@@ -29,7 +28,7 @@ class Session(image_peers.Session):
         return super().run(line.replace("{since}", self._since).replace("{now}", f"{time.time():.6f}"))
 
     def _normal(self, peer: Peer, text: str) -> str:
-        text = super()._normal(peer, text).replace(_FORWARDING, "")
+        text = super()._normal(peer, text).replace(FORWARDING, "")
         text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
         text = re.sub(r'"(time|timeNano)":\d+', r'"\1":N', text)
         text = _AMOUNT.sub("N", text)

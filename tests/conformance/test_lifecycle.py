@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance import cases_forms, cases_lifecycle, cases_script, cases_streams, compare, container_peers
+from tests.conformance import (
+    cases_forms,
+    cases_lifecycle,
+    cases_resources,
+    cases_script,
+    cases_streams,
+    compare,
+    container_peers,
+)
 from tests.conformance.known_lifecycle import KNOWN
 
 # Mostly waiting, for patience to end: for `make test-slow`.
-_SLOW = frozenset({"attach and run", "kill", "logs", "restart policies", "start", "stop and restart"})
+_SLOW = frozenset(
+    {"attach and run", "kill", "logs", "restart policies", "start", "stop and restart", *cases_resources.SESSIONS}
+)
 SESSIONS = {
     name: [line for line in text.splitlines() if line]
     for name, text in (
-        cases_lifecycle.SESSIONS | cases_streams.SESSIONS | cases_script.SESSIONS | cases_forms.SESSIONS
+        cases_lifecycle.SESSIONS
+        | cases_streams.SESSIONS
+        | cases_script.SESSIONS
+        | cases_forms.SESSIONS
+        | cases_resources.SESSIONS
     ).items()
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +128,31 @@ def test_a_snapshot_is_loaded_again(hezi_env: Hezi, group: str):
     path.write_text("\n\n".join(own) + "\n")
     hezi_env.run("cgroup", "load", str(path), check=True)
     assert hezi_env.run("cgroup", "get", "-v", f"{group}/in", "pids.max", check=True).stdout == "5\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("classify", "{G}", "4194304"), "there is no process 4194304"),
+        (("classify", "{G}", "{P}", "abc"), "no number of a process: 'abc'"),
+        (("classify", "{G}", "{P}", "0"), "no number of a process: '0'"),
+        (("snapshot", "no-such"), "controller no-such is on no mounted hierarchy"),
+        (("load", "/no/such"), "cannot load /no/such: No such file or directory"),
+        (("load", "/"), "cannot load /: Is a directory"),
+        (("load", "{T}"), "{T}: error at line number 1 at {{: syntax error"),
+    ],
+)
+def test_each_mistake_says_what_is_wrong(
+    hezi_env: Hezi, group: str, sleeper: int, words: tuple[str, ...], message: str, tmp_path: Path
+):
+    bad = tmp_path / "bad.conf"
+    bad.write_text("group {\n")
+    done = hezi_env.run("cgroup", *(word.format(G=group, P=sleeper, T=bad) for word in words))
+    assert done.code == 1
+    assert message.format(T=bad) in done.stderr
+    assert done.stdout == ""
+    # What was named first has not been moved either.
+    assert tree.membership(sleeper) == tree.membership()
 
 
 def test_ls_has_every_hierarchy(hezi_env: Hezi):

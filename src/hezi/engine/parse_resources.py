@@ -50,8 +50,7 @@ def _memory(request: RunRequest) -> rt.Memory | None:
         raise errors.Error(
             errors.INVALID, "You should always set the Memory limit when using Memoryswap limit, see usage"
         )
-    if swappiness is not None and not -1 <= swappiness <= 100:
-        raise errors.Error(errors.INVALID, f"invalid value: {swappiness}. Valid memory swappiness range is 0-100")
+    check_swappiness(swappiness)
     if 0 < reservation < _MIN_MEMORY:
         raise errors.Error(errors.INVALID, "Minimum memory reservation allowed is 6MB")
     if 0 < limit < reservation:
@@ -68,6 +67,15 @@ def _memory(request: RunRequest) -> rt.Memory | None:
         True if request.oom_kill_disable else None,
     )
     return made if any(value is not None for value in made) else None
+
+
+def check_swappiness(value: int | None) -> None:
+    """Refuse what is no swappiness; -1 is the host's.
+
+    :raises errors.Error: INVALID.
+    """
+    if value is not None and not -1 <= value <= 100:
+        raise errors.Error(errors.INVALID, f"invalid value: {value}. Valid memory swappiness range is 0-100")
 
 
 def _cpu(request: RunRequest, facts: HostFacts) -> rt.Cpu | None:
@@ -122,8 +130,10 @@ def _check_set(text: str | None, name: str, what: str, available: str) -> None:
         return
     from hezi.linux.cgroup.controllers import cpuset
 
+    # The kernel's own lists may have blanks and empty places.
+    strict = all(part.isascii() and part.replace("-", "", 1).isdigit() for part in text.split(","))
     try:
-        numbers = cpuset.parse(text)
+        numbers = cpuset.parse(text if strict else "none")
     except ValueError:
         raise errors.Error(errors.INVALID, f"Invalid value {text} for cpuset {name}: invalid format: {text}") from None
     if not numbers <= cpuset.parse(available):

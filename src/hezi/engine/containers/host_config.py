@@ -60,7 +60,7 @@ def document(request: RunRequest, name: str = "") -> dict[str, Any]:
     found |= {
         "UTSMode": request.uts or "",
         "UsernsMode": request.userns or "",
-        "ShmSize": parse_limits.parse_shm_size(request.shm_size) if request.shm_size else defaults.SHM_SIZE,
+        "ShmSize": parse_limits.parse_shm_size(request.shm_size or "0") or defaults.SHM_SIZE,
     }
     if request.sysctl:
         found["Sysctls"] = _pairs(request.sysctl)
@@ -135,6 +135,15 @@ def _limits(request: RunRequest) -> dict[str, Any]:
     }
 
 
+def _ulimits(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """By name; the last of several counts."""
+    limits = {name: (soft, hard) for name, soft, hard in map(parse_limits.parse_ulimit, texts)}
+    return [
+        {"Name": name.removeprefix("RLIMIT_").lower(), "Hard": hard, "Soft": soft}
+        for name, (soft, hard) in sorted(limits.items())
+    ]
+
+
 def _per_device(texts: Sequence[str], flag: str, key: str) -> list[dict[str, Any]]:
     return [{"Path": path, key: value} for path, value in map(parse_resources.PARSERS[flag], texts)]
 
@@ -155,10 +164,7 @@ def _devices(request: RunRequest) -> dict[str, Any]:
         "OomKillDisable": request.oom_kill_disable,
         # 0 is what update has made of no limit, -1 what there was at the beginning.
         "PidsLimit": limit if limit >= 0 else None,
-        "Ulimits": [
-            {"Name": name.removeprefix("RLIMIT_").lower(), "Hard": hard, "Soft": soft}
-            for name, soft, hard in map(parse_limits.parse_ulimit, request.ulimit)
-        ],
+        "Ulimits": _ulimits(request.ulimit),
         "CpuCount": 0,
         "CpuPercent": 0,
         "IOMaximumIOps": 0,

@@ -118,8 +118,16 @@ def _refuse(wanted: Mapping[str, object], own: RunRequest) -> None:
         text = (
             "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time"
         )
+    elif 0 < (own.memory or 0) < _number(wanted, "memory_reservation") and "memory" not in wanted:
+        # As create says it; what does not run would not start any more.
+        text = "Minimum memory limit can not be less than memory reservation limit, see usage"
     if text:
         raise errors.Error(errors.CONFLICT, text)
+
+
+def _number(wanted: Mapping[str, object], name: str) -> int:
+    value = wanted.get(name)
+    return value if isinstance(value, int) else 0
 
 
 def _exceeds(memory: object, own: RunRequest) -> bool:

@@ -15,6 +15,7 @@ _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 _ESCAPES = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
 _SIZE_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 _NOT_NUMERIC = "".join(chr(code) for code in range(33, 127) if chr(code) not in "0123456789.")
+_MOST_DIGITS = 40
 _DURATION_UNITS = {
     "ns": 1,
     "us": 1000,
@@ -144,12 +145,15 @@ def duration(text: str) -> int:
 
 
 def nano_cpus(text: str) -> int:
-    """Read a decimal count of CPUs into billionths."""
+    """Read a count of CPUs into billionths: 1.5, 3/2 and 15e-1 are the same."""
     number, slash, divisor = text.partition("/")
+    number, _, power = number.replace("E", "e").partition("e")
     try:
         whole, _, fraction = number.partition(".")
-        top = int(whole + fraction) * 10**9
-        bottom: int = 10 ** len(fraction) * (int(divisor) if slash else 1)
+        # No count of processors needs more, and the number would be as long as it says.
+        shift = max(-_MOST_DIGITS, min(_MOST_DIGITS, int(power or 0)))
+        top: int = int(whole + fraction) * 10 ** (9 + max(0, shift))
+        bottom: int = 10 ** (len(fraction) + max(0, -shift)) * (int(divisor) if slash else 1)
         quotient, remainder = divmod(top, bottom)
     except (ValueError, ZeroDivisionError):
         _wrong(f"failed to parse {text} as a rational number")

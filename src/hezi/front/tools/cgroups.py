@@ -237,14 +237,19 @@ def move(text: str, pids: Sequence[str]) -> None:
     :raises Error: no such group or process, or the kernel refuses, with the rule.
     """
     found, name = survey.take(), parse(text)
+    # All are looked at before one is moved. 0 would be ourselves.
+    wrong = next((pid for pid in pids if not (pid.isascii() and pid.isdigit() and 0 < int(pid) < 1 << 31)), None)
+    if wrong is not None:
+        message = f"no number of a process: {wrong!r}"
+        raise Error(INVALID, message)
     for one in existing(found, name):
         with tree.open_node(one.hierarchy, name.path) as node:
             for pid in pids:
-                if not pid.isascii() or not pid.isdigit():
-                    message = f"no number of a process: {pid!r}"
-                    raise Error(INVALID, message)
                 try:
                     node.add(int(pid))
+                except ProcessLookupError:
+                    message = f"there is no process {pid}"
+                    raise Error(NOT_FOUND, message) from None
                 except OSError as error:
                     doing = f"cannot move process {pid} to {name.path}"
                     raise refused(doing, error) from error
@@ -278,6 +283,38 @@ def remove(text: str, *, recursive: bool, kill: bool) -> None:
             except OSError as error:
                 doing = f"cannot remove control group {name.path}"
                 raise refused(doing, error) from error
+
+
+def load(paths: Sequence[str]) -> None:
+    """Carry out configuration files, one after the other, to the first that fails.
+
+    :raises Error: which file, and what is wrong with it.
+    """
+    from hezi.front.tools.libcgroup import common, config, owners
+
+    rights = owners.Rights()
+    for path in paths:
+        try:
+            wanted = config.read_file(path, rights)
+            config.load(wanted)
+        except (config.BadConfigError, common.FailedError) as error:
+            message = f"cannot load {path}: {error}"
+            raise Error(INVALID, message) from None
+        except OSError as error:
+            doing = f"cannot load {path}"
+            raise refused(doing, error) from error
+        rights = wanted.rights
+
+
+def snapshot(controllers: Sequence[str]) -> int:
+    """Print all groups as such a file; returns the exit code.
+
+    :raises Error: NOT_FOUND, a controller is mounted nowhere.
+    """
+    from hezi.front.tools.libcgroup import cgsnapshot
+
+    hierarchies(survey.take(), Name(tuple(controllers), "/"))
+    return cgsnapshot.main("hezi cgroup snapshot", ["-s", "--", *controllers])
 
 
 def mount(target: str, controllers: str, name: str, *, v2: bool) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _READ = 1 << 16
-_EBUSY, _ENOENT, _ENODEV, _EOPNOTSUPP = 16, 2, 19, 95
+_EBUSY, _ENOENT, _ENODEV, _EOPNOTSUPP, _EINVAL = 16, 2, 19, 95, 22
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -46,7 +46,7 @@ class Group:
     def has(self, name: str) -> bool:
         """Whether the group has a file of this name: the way to ask for a controller or a kernel's feature."""
         try:
-            os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+            os.stat(_plain(name), dir_fd=self.fd, follow_symlinks=False)
         except OSError:
             return False
         return True
@@ -54,10 +54,10 @@ class Group:
     def read(self, name: str) -> str:
         """Read one of its files.
 
-        :raises OSError: ENOENT if the controller is not here; ENODEV if the group is gone.
+        :raises OSError: ENOENT if the controller is not here; ENODEV if the group is gone; EINVAL for a path.
         """
         try:
-            return read_at(self.fd, name)
+            return read_at(self.fd, _plain(name))
         except OSError as error:
             raise abi.error(error.errno or 0, "read", f"{self.path}/{name}") from None
 
@@ -111,7 +111,7 @@ class Group:
         return self._join_fd
 
     def _open_to_write(self, name: str) -> int:
-        return os.open(name, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.fd)
+        return os.open(_plain(name), os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.fd)
 
     def pids(self) -> list[int]:
         """List the processes in the group and in those below it; 0 stands for one of a foreign pid namespace.
@@ -180,6 +180,16 @@ class Group:
                 pause = min(pause * 2, 0.05)
             else:
                 return
+
+
+def _plain(name: str) -> str:
+    """A file's name as it is; a path would lead to another group's.
+
+    :raises OSError: EINVAL.
+    """
+    if "/" in name:
+        raise OSError(_EINVAL, os.strerror(_EINVAL))
+    return name
 
 
 def read_at(dir_fd: int, name: str) -> str:

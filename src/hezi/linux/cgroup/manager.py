@@ -364,7 +364,7 @@ def split(path: str) -> list[str]:
     parts = path.strip("/").split("/")
     # A newline would forge lines of /proc/PID/cgroup, which programs inside read.
     if any(part in {"", ".", ".."} or "\n" in part or "\0" in part for part in parts):
-        raise abi.error(_EINVAL, "cgroup", path)
+        raise abi.error(_EINVAL, "cgroup", path, "a group's path is names with slashes between them, none . or ..")
     return parts
 
 

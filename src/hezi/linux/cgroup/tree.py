@@ -103,7 +103,10 @@ class Node(Group):
 
         :raises OSError: ENOENT.
         """
-        return os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mode & 0o7777
+        try:
+            return os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mode & 0o7777
+        except OSError as error:
+            raise abi.error(error.errno or 0, "stat", f"{self.path}/{name}") from None
 
     def child(self, name: str) -> Node:
         """Open a group right below.

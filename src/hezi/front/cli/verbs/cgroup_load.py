@@ -21,7 +21,7 @@ VERB = Verb(
 def call(session: Session, parsed: Parsed) -> int:
     """Load them in their order."""
     del session
-    from hezi.front.tools.libcgroup import cgconfigparser
+    from hezi.front.tools import cgroups
 
-    words = [word for path in parsed.args for word in ("-l", path)]
-    return min(cgconfigparser.main("hezi cgroup load", words), 1)
+    cgroups.load(parsed.args)
+    return 0

@@ -21,6 +21,6 @@ VERB = Verb(
 def call(session: Session, parsed: Parsed) -> int:
     """Print the file."""
     del session
-    from hezi.front.tools.libcgroup import cgsnapshot
+    from hezi.front.tools import cgroups
 
-    return cgsnapshot.main("hezi cgroup snapshot", ["-s", "--", *parsed.args])
+    return cgroups.snapshot(parsed.args)

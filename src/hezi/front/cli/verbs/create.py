@@ -7,6 +7,7 @@ from hezi.front.cli.verbs import run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hezi.engine.request import RunRequest
     from hezi.front.cli.parser import Parsed
     from hezi.front.cli.session import Session
 
@@ -28,7 +29,7 @@ def call(session: Session, parsed: Parsed) -> int:
     """Make it and print its id."""
     from hezi.front.cli.progress import LazyReporter
 
-    request = run.build_request(parsed, VERB.options)
+    request = _request(session, parsed)
     run.warn_of_loopback(session, request)
     reporter = LazyReporter("none" if request.quiet else "auto", descriptor=2)
     try:
@@ -37,3 +38,15 @@ def call(session: Session, parsed: Parsed) -> int:
         reporter.close()
     print(made.id)
     return 0
+
+
+def _request(session: Session, parsed: Parsed) -> RunRequest:
+    """Read the flags. What docker's command line refuses by itself is 125, what its engine refuses 1."""
+    from hezi.engine import modes, parse_resources
+
+    session.failure = 125
+    request = run.build_request(parsed, VERB.options)
+    modes.choose(request)
+    parse_resources.check_swappiness(request.memory_swappiness)
+    session.failure = VERB.failure
+    return request

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hezi.errors import INVALID, Error
+from hezi.front.cli import refusals as why
 from hezi.front.cli.each import each
-from hezi.front.cli.option import Option, Verb
+from hezi.front.cli.option import Option, Verb, refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ VERB = Verb(
         Option("memory-swap", "limit", "Most memory and swap together (-1 for no limit)"),
         Option("pids-limit", "int", "Most processes (-1 for no limit)"),
         Option("restart", help="What is done when it ends: no, on-failure[:TRIES], always, unless-stopped"),
+        *refused(why.KERNEL, "kernel-memory:bytes"),
     ),
     arguments=(1, None),
 ).documented(
@@ -40,7 +42,8 @@ VERB = Verb(
 
 def call(session: Session, parsed: Parsed) -> int:
     """Change each, and say what this host could not do."""
-    changes = {option.name.replace("-", "_"): parsed.values.get(option.name) for option in VERB.options}
+    known = [option.name for option in VERB.options if not option.refusal]
+    changes = {name.replace("-", "_"): parsed.values.get(name) for name in known}
     # docker's sends no 0.
     changes["pids_limit"] = changes["pids_limit"] or None
     if not any(parsed.given(option.name) for option in VERB.options):

@@ -52,8 +52,11 @@ def main(program: str, words: list[str]) -> int:
             common.err(f"{program}: cannot open {path}: {error.strerror}\n")
             return 1
     # What one file cannot have is no reason to leave out another: the exit tells of the first.
-    codes = [_load(program, file, rights) for file in files]
-    return next((code for code in codes if code), 0)
+    first = 0
+    for file in files:
+        code, rights = _load(program, file, rights)
+        first = first or code
+    return first
 
 
 def _files(directory: str) -> list[str]:
@@ -61,16 +64,19 @@ def _files(directory: str) -> list[str]:
         return [entry.path for entry in entries if entry.is_file()]
 
 
-def _load(program: str, path: str, rights: Rights) -> int:
+def _load(program: str, path: str, rights: Rights) -> tuple[int, Rights]:
+    """Load a file; return the exit code, and what holds for groups of the next that say nothing else."""
     try:
-        config.load(config.read_file(path, rights))
+        found = config.read_file(path, rights)
+        rights = found.rights
+        config.load(found)
     except config.BadConfigError as error:
         common.err(f"{error}\n{program}; error loading {path}: failed to parse file {path}\n")
-        return common.MOUNT_PATHS
+        return common.MOUNT_PATHS, rights
     except common.FailedError as error:
         common.err(f"{program}; error loading {path}: {error.text}\n")
-        return error.code
+        return error.code, rights
     except OSError as error:
         common.err(f"{program}; error loading {path}: {error.strerror}\nError: failed to open file {path}\n")
-        return common.OTHER
-    return 0
+        return common.OTHER, rights
+    return 0, rights

@@ -62,7 +62,8 @@ def read_rights(given: Given) -> owners.Rights:
     :raises ValueError: no such user, no mode.
     """
     values = dict(given)
-    modes = {letter: owners.parse_mode(values[letter]) for letter in "dfs" if letter in values}
+    # Each of several is looked at, and the last one counts.
+    modes = {letter: owners.parse_mode(value) for letter, value in given if letter in "dfs"}
     return owners.Rights(
         owners.parse_owner(values.get("a", "")),
         owners.parse_owner(values.get("t", "")),

@@ -53,13 +53,20 @@ def main(program: str, words: list[str]) -> int:
             common.misused(program, "")
             return wishes
         found = common.take()
-        blocks = [(wish.group, _values(found, wish)) for wish in wishes]
+        singles = [(wish.group, [(name, _value(found, wish.group, name)) for name in wish.names]) for wish in wishes]
     except common.FailedError as error:
         common.err(f"{error.text}\n")
         return error.code
-    for group, values in blocks:
-        _print(group, values, headers="n" not in letters, names="v" not in letters)
-    return 0
+    code = 0
+    for wish, (group, values) in zip(wishes, singles, strict=True):
+        try:
+            shown = values or _values(found, wish)
+        except common.FailedError as error:
+            # One that is not there keeps none of the others from being shown, and has its place in the output.
+            common.err(f"{error.text}\n")
+            code, shown = code or error.code, []
+        _print(group, shown, headers="n" not in letters, names="v" not in letters)
+    return code
 
 
 def _wishes(found: Survey, given: Given, groups: list[str]) -> list[Wish] | int:
@@ -71,11 +78,12 @@ def _wishes(found: Survey, given: Given, groups: list[str]) -> list[Wish] | int:
     wishes: list[Wish] = []
     controllers: list[str] = []
     for text in (value for letter, value in given if letter == "g"):
-        words, _, path = text.partition(":")
+        words, colon, path = text.partition(":")
         listed = [word for word in words.split(",") if word]
         if not listed:
             return common.BAD_ARGUMENTS
-        if path:
+        if path or (colon and not groups):
+            # Without any path it is the top.
             wishes.append(Wish(path, (), tuple(listed)))
         else:
             controllers += listed
@@ -95,8 +103,6 @@ def _wishes(found: Survey, given: Given, groups: list[str]) -> list[Wish] | int:
 
 
 def _values(found: Survey, wish: Wish) -> list[tuple[str, str]]:
-    if wish.names:
-        return [(name, _value(found, wish.group, name)) for name in wish.names]
     values: list[tuple[str, str]] = []
     there, mounted = False, False
     for controller in dict.fromkeys(wish.controllers):

@@ -49,10 +49,13 @@ def main(program: str, words: list[str]) -> int:
     if any(letter == "h" for letter, _ in given):
         common.out(USAGE.format(program))
         return 0
+    path = dict(given).get("f")
     try:
+        if path is not None:
+            # What cannot be written is told first, and nothing of it is lost meanwhile.
+            open(path, "a", encoding="utf-8").close()
         snapshot = _Snapshot(common.take(), given, wanted)
         text = "".join(snapshot.lines())
-        path = dict(given).get("f")
         if path is None:
             common.out(text)
         else:
@@ -63,7 +66,7 @@ def main(program: str, words: list[str]) -> int:
         return error.code
     except OSError as error:
         common.err(f"{program}: Failed to open file {error.filename}: {error.strerror}\n")
-        return common.OTHER if error.filename == dict(given).get("f") else 1
+        return common.OTHER if error.filename == path else 1
     return 0
 
 

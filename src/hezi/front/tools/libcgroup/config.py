@@ -38,10 +38,14 @@ class Group(NamedTuple):
 
 
 class Config(NamedTuple):
-    """A file: (controller or ``name=...``, path) of mounts, and groups in its order."""
+    """A file: (controller or ``name=...``, path) of mounts, and groups in its order.
+
+    :ivar rights: its ``default`` section's, which hold in the files that are loaded after it too.
+    """
 
     mounts: list[tuple[str, str]]
     groups: list[Group]
+    rights: Rights
 
 
 class BadConfigError(Exception):
@@ -91,7 +95,7 @@ class _Reader:
         self.words = _words(text)[::-1]
         self.line = 1
         self.rights = rights
-        self.config = Config([], [])
+        self.config = Config([], [], rights)
 
     def next(self, expected: str = "") -> str:
         """The next word; a certain mark if ``expected``, else none."""
@@ -127,7 +131,7 @@ class _Reader:
             else:
                 message = f"error at line number {self.line} at {kind}: syntax error"
                 raise BadConfigError(message)
-        return self.config
+        return self.config._replace(rights=self.rights)
 
     def pairs(self) -> list[tuple[str, str]]:
         self.next("{")
@@ -235,10 +239,21 @@ def _make(found: Survey, group: Group, undo: ExitStack) -> None:
                 owners.apply(node, group.rights)
         except OSError as error:
             raise common.FailedError(common.OTHER, os.strerror(error.errno or 0)) from None
-    for _, pairs in group.controllers:
+    for controller, pairs in group.controllers:
         for name, value in pairs:
+            _check_place(found, controller, name)
             for line in value.splitlines() if name.startswith("devices.") else [value]:
                 cgset.write(found, group.name, name, line.strip())
+
+
+def _check_place(found: Survey, controller: str, name: str) -> None:
+    """A value of another hierarchy is not the section's.
+
+    :raises common.FailedError: it is.
+    """
+    carrier = found.carrying(name.partition(".")[0])
+    if carrier is not None and carrier is not found.carrying(controller):
+        raise common.FailedError(common.NO_VALUE)
 
 
 def _remove(one: Mounted, path: str) -> None:

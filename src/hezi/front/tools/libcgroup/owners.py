@@ -33,6 +33,8 @@ def parse_owner(text: str) -> tuple[int, int]:
     :raises ValueError: with libcgroup's words.
     """
     user, _, group = text.partition(":")
+    if not text.strip(":"):
+        return -1, -1
     return parse_user(user), parse_group(group)
 
 
