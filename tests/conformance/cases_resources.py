@@ -390,7 +390,9 @@ def _compared(text: str) -> list[str]:
 
 
 def _look(flags: str) -> str:
-    return " ".join([_LOOK, *(f"{{{{json .HostConfig.{name}}}}}" for flag, name in _ASKED.items() if flag in flags)])
+    # A value that is none leaves the default, which is not docker's.
+    asked = [item for item in _ASKED.items() if item[0] in flags and not flags.endswith(" x")]
+    return " ".join([_LOOK, *(f"{{{{json .HostConfig.{name}}}}}" for _, name in asked)])
 
 
 def _created(text: str) -> list[str]:
