@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.conformance.compare import Peer
 from tests.support import dockerd, images, layout, registry
+from tests.support.harness import COMMAND
 from tests.support.layout import Entry
 
 _PATH = "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -95,7 +95,7 @@ def running(directory: Path) -> Iterator[Engines]:
         }
         pair = (
             Peer(docker, env, directory / "dir-docker", prefix),
-            Peer((sys.executable, "-m", "hezi"), ours, directory / "dir-hezi", prefix),
+            Peer(COMMAND, ours, directory / "dir-hezi", prefix),
         )
         for peer in pair:
             fill(peer)

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pytest
 from hezi.linux.netlink import spaces
 from tests.conformance import cases_networks, compare, known_networks
 from tests.support import dockerd, needs
+from tests.support.harness import COMMAND
 from tests.support.networks import ip
 
 _SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -54,7 +54,7 @@ def both(tmp_path_factory):
         }
         pair = (
             compare.Peer((*prefixes[0], *docker), env, directory, ""),
-            compare.Peer((*prefixes[1], sys.executable, "-m", "hezi"), ours, directory, ""),
+            compare.Peer((*prefixes[1], *COMMAND), ours, directory, ""),
         )
         _image(directory)
         for peer in pair:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -241,7 +242,7 @@ def test_linked_as_docker_it_is_docker(hezi_env, tmp_path):
         "import sys; sys.argv[0] = sys.argv[1]; del sys.argv[1]; from hezi.front.cli.main import main; sys.exit(main())"
     )
     done = subprocess.run(
-        [hezi_env.argv()[0], "-c", program, str(link), "run"],
+        [sys.executable, "-c", program, str(link), "run"],
         capture_output=True,
         text=True,
         env=hezi_env.env,

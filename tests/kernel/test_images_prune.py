@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from hezi.spec.digest import Digest
 from hezi.store import removal
 from hezi.store.images import ImageStore
 from tests.support import image_store as make
-from tests.support.harness import REPOSITORY
+from tests.support.harness import COMMAND, REPOSITORY
 from tests.support.networks import own_network
 
 pytestmark = pytest.mark.needs("root", "overlay")
@@ -265,7 +264,7 @@ def test_a_full_disk_is_cleared(full_disk: Engine, words: list[str]) -> None:
     where = ["--root", full_disk.paths.root, "--runroot", full_disk.paths.runroot]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
     done = subprocess.run(
-        [sys.executable, "-m", "hezi", *where, *words], env=environment, capture_output=True, text=True, check=False
+        [*COMMAND, *where, *words], env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert len(full_disk.images.list()) == (2 if words[-1] == "-f" else 0)

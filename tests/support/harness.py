@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+# As users have it, with the file of compiled modules (docs/adr/0022): what is installed, or what would be.
+_INSTALLED = Path(sys.executable).with_name("hezi")
+COMMAND = (str(_INSTALLED),) if _INSTALLED.exists() else (sys.executable, str(REPOSITORY / "bin" / "hezi"))
 
 
 class Result(NamedTuple):
@@ -43,7 +46,7 @@ class Hezi:
         }
 
     def argv(self, *args: str) -> list[str]:
-        return [sys.executable, "-m", "hezi", *args]
+        return [*COMMAND, *args]
 
     def run(
         self,
