@@ -52,6 +52,8 @@ _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|\d{4}-\d\d-\d\d 
 _HEX = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{30}|[0-9a-f]{12})(?![0-9a-f])")
 _GAP = re.compile(r" {2,}")
 _SIZE = re.compile(r"\d[\d.]*(?:[kM]?B)\b")
+# docker's of a host without IP forwarding.
+_FORWARDING = "IPv4 forwarding is disabled. Networking will not work.\n"
 _NETWORK_NONE = ("--network", "none")
 # docker's of a host without IP forwarding, behind each update.
 FORWARDING = "IPv4 forwarding is disabled. Networking will not work.\n"
@@ -177,6 +179,7 @@ class Session:
         text = raw.decode(errors="backslashreplace").replace("\r\n", "\n").replace(f"{self._peer.images}/", "@")
         text = text.replace(str(self._peer.directory), "%d").replace(FORWARDING, "")
         text = _STAMP.sub("TIME", _HEX.sub("ID", text))
+        text = text.replace(_FORWARDING, "")
         if _NOW.search(text):
             text = _NOW.sub("NOW", text)
         return _GAP.sub("  ", text)

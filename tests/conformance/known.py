@@ -75,24 +75,6 @@ _REASONS: dict[str, list[str]] = {
         "@busybox cat /sys/fs/cgroup/devices/devices.list",
         "--device /dev/null:/dev/mynull @busybox cat /sys/fs/cgroup/devices/devices.list",
     ],
-    "docker's create exits 125 for what its command line refuses and 1 for what its engine does; ours has one code": [
-        *(
-            f"create --network none --restart {text} @busybox"
-            for text in ("on-failure:x", "on-failure:1:2", "on-failure:99999999999999999999", ":3")
-        ),
-        *(
-            f"create --network none --rm --restart {text} @busybox"
-            for text in ("always", "on-failure", "bogus", "always:1")
-        ),
-        "create --network none --health-interval -1s @busybox",
-        "create --network none --health-timeout -1s --health-interval -1s @busybox",
-        "create --network none --health-retries -1 @busybox",
-        "create --network none --health-start-period -1s @busybox",
-        "create --network none --no-healthcheck --health-cmd x @busybox",
-        "create --network none --no-healthcheck --health-retries 3 @busybox",
-        "create --network none --log-driver none --log-opt foo=1 @busybox",
-        "create --network none --log-driver none --log-opt mode=bogus @busybox",
-    ],
     "an engine of 2020 has no ::1 on the loopback interface; that of 2025 has": [
         "@busybox ip -o addr",
     ],

@@ -18,11 +18,6 @@ _REASONS: dict[str, list[str]] = {
     "docker gives up where it may not have a capability; hezi goes on with less": [
         "exec --privileged e1 true",
     ],
-    "a mistake in the options of run is 125, of create 1; docker has it the other way round for these": [
-        "create --pull sometimes @life",
-        "run -d -a stdout @life true",
-        "run -d --rm -a stderr --name bad @life true",
-    ],
     "an id on stdout means that it runs; docker prints it before it tries": [
         "run -d --name no @life no-such-program",
         "run -d --name no3 -u nosuch @life true",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -143,7 +144,6 @@ def test_exit_code_of_a_signal(hezi_env, pulled):
         ("--label-file=/no/such/file",),
         ("--user=nobody-here",),
         ("--oom-score-adj=5000",),
-        ("--detach-keys=foo",),
     ],
     ids=lambda flags: flags[0],
 )
@@ -154,6 +154,38 @@ def test_wrong_values_are_125_and_one_clear_line(flags, hezi_env, pulled):
     assert first.startswith("hezi: ")
     assert "internal error" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("run --detach-keys ctrl-1 IMAGE true", 1),
+        ("run -d -a stdout IMAGE true", 1),
+        ("create --restart on-failure:x IMAGE", 125),
+        ("create --restart bogus IMAGE", 1),
+        ("create --pull sometimes IMAGE", 125),
+        ("create --mount type=bind,src=/no/such/file,dst=/m IMAGE", 1),
+        ("create --runtime runc IMAGE", 1),
+        ("volume rm -f ''", 1),
+        ("volume ls --cluster", 1),
+        ("update --kernel-memory 1m nobody", 1),
+        ("events --since 1h --until 0s --format {{.Nosuch}}", 64),
+    ],
+)
+def test_exit_codes_of_mistakes(line, code, hezi_env, pulled):
+    done = hezi_env.run(*shlex.split(line.replace("IMAGE", pulled)))
+    assert (done.code, done.stdout) == (code, "")
+    assert "unknown flag" not in done.stderr
+
+
+@pytest.mark.parametrize("flags", ["--runtime ''", "--isolation ''", "--isolation default"])
+def test_what_asks_for_nothing_is_not_refused(flags, hezi_env, pulled):
+    container = hezi_env.run("create", "--name", "one", *shlex.split(flags), pulled, "", check=True).stdout.strip()
+    assert hezi_env.run("inspect", "-f", "{{.Id}}", "one", check=True).stdout.strip() == container
+    assert hezi_env.run("ps", "-a", "--format", "{{.Platform}}", check=True).stdout == "<nil>\n"
+    assert hezi_env.run("start", "one").code == 1
+    assert hezi_env.run("inspect", "-f", "{{.State.ExitCode}}", "one", check=True).stdout == "127\n"
+    hezi_env.run("rm", "one", check=True)
 
 
 def test_standard_input_goes_in_only_when_asked(hezi_env, pulled):

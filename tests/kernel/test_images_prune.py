@@ -263,9 +263,7 @@ def full_disk(tmp_path: Path) -> Iterator[Engine]:
 def test_a_full_disk_is_cleared(full_disk: Engine, words: list[str]) -> None:
     where = ["--root", full_disk.paths.root, "--runroot", full_disk.paths.runroot]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
-    done = subprocess.run(
-        [*COMMAND, *where, *words], env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*COMMAND, *where, *words], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(full_disk.images.list()) == (2 if words[-1] == "-f" else 0)
     assert full_disk.system.check().ok

@@ -117,6 +117,18 @@ def test_links(box: Box, out: Path) -> None:
     assert b"".join(bytes(part) for part in copy.archive_out(box.paths, "c2", "/tmp/made"))
 
 
+def test_links_that_lead_to_links_alone(box: Box, out: Path) -> None:
+    """What is copied takes the place of one; followed on the way out it is the link itself."""
+    (out / "file").write_bytes(b"new")
+    for name, target in (("self", "self"), ("a", "b"), ("b", "a")):
+        os.symlink(target, out / name)
+        copy.copy_in(box.paths, str(out / name), "c1", "/")
+    copy.copy_in(box.paths, str(out / "file"), "c1", "/self")
+    copy.copy_in(box.paths, str(out / "file"), "c1", "/a")
+    assert read(box, "/self") == read(box, "/a") == b"new"
+    assert archived(box, "/b")["b"].issym()
+
+
 def test_what_is_refused(box: Box, out: Path) -> None:
     (out / "file").write_bytes(b"x")
     (out / "dir/sub").mkdir(parents=True)

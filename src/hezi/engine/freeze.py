@@ -26,10 +26,11 @@ def freeze(request: RunRequest) -> RunRequest:
         changes["network"] = os.environ[DEFAULT_NETWORK]
     if not request.cgroup_manager and os.environ.get(cgroup_place.VARIABLE):
         changes["cgroup_manager"] = os.environ[cgroup_place.VARIABLE]
-    if request.env_file or any("=" not in text for text in request.env):
+    if request.env_file or len(request.env) > 1 or any("=" not in text for text in request.env):
         host = os.environ
         pairs = [pair for path in request.env_file for pair in parse_env.read_env_file(path, host)]
-        pairs += (parse_env.parse_env(text, host) for text in request.env)
+        # As docker: of several -e the last one counts, what files say stays beside it.
+        pairs += dict(parse_env.parse_env(text, host) for text in request.env).items()
         changes["env"] = tuple(name if value is None else f"{name}={value}" for name, value in pairs)
         changes["env_file"] = ()
     if request.label_file:
@@ -51,7 +52,7 @@ _SECCOMP = ("seccomp=", "seccomp:")
 def _absolute_source(text: str) -> str:
     source, colon, rest = text.partition(":")
     relative = source in {".", ".."} or source.startswith(("./", "../"))
-    return f"{os.getcwd()}/{source}{colon}{rest}" if relative else text
+    return f"{os.path.abspath(source)}{colon}{rest}" if relative else text
 
 
 def _absolute_mount(text: str) -> str:
@@ -61,7 +62,7 @@ def _absolute_mount(text: str) -> str:
     for number, part in enumerate(parts):
         key, _, value = part.partition("=")
         if key.lower() in {"source", "src"} and (value == "." or value.startswith("./")):
-            parts[number] = f"{key}={os.getcwd()}/{value}"
+            parts[number] = f"{key}={os.path.abspath(value)}"
     return parse_mount.joined(parts)
 
 

@@ -31,6 +31,9 @@ def choose(paths: Paths, store: ImageStore, request: RunRequest, callbacks: Call
     image = find_image.find(paths, store, request, callbacks.progress)
     config = store.config(image.id)
     _check_platform(image, request, callbacks)
+    if request.oom_kill_disable and not request.memory:
+        text = "the OOM killer is disabled for the container, but no memory limit is set"
+        callbacks.tell(f"warning: {text}: the system can run out of memory")
     request = _name_by_id(store, resolve(store, freeze.freeze(request)))
     case = prepare.open_case(request, config, ids.new_id(), ids.new_id)
     return image, case

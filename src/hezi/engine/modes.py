@@ -38,7 +38,7 @@ def choose(request: RunRequest) -> Modes:
 
     :raises errors.Error: unknown (``invalid``) or not built yet (``unsupported``).
     """
-    chosen = {name: _mode(name, getattr(request, name)) for name in _ALLOWED}
+    chosen = {name: check(name, getattr(request, name)) for name in _ALLOWED}
     modes = Modes(
         network=networking.choose(request),
         pid=chosen["pid"],
@@ -57,7 +57,11 @@ def choose(request: RunRequest) -> Modes:
     return modes
 
 
-def _mode(name: str, value: str | None) -> str:
+def check(name: str, value: str | None) -> str:
+    """Return the mode of one namespace: ``pid``, ``uts`` or ``cgroupns``.
+
+    :raises errors.Error: there is no such mode.
+    """
     title, allowed, default = _ALLOWED[name]
     if not value:
         return default

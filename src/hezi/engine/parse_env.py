@@ -111,17 +111,18 @@ def parse_label(text: str) -> tuple[str, str]:
 
 
 def read_label_file(path: str) -> list[tuple[str, str]]:
-    """Read ``--label-file``: as an env file, but a bare name means an empty value."""
+    """Read ``--label-file``: as an env file; a bare name, which nobody has a value for, is passed over as by docker."""
     pairs = []
     for line in _lines(path):
-        name, _, value = line.partition("=")
+        name, equals, value = line.partition("=")
         if not name:
             message = f"invalid label file ({path}): no variable name on line '{line}'"
             raise errors.Error(errors.INVALID, message)
         if any(blank in name for blank in _BLANKS):
             message = f"invalid label file ({path}): variable '{name}' contains whitespaces"
             raise errors.Error(errors.INVALID, message)
-        pairs.append((name, value))
+        if equals:
+            pairs.append((name, value))
     return pairs
 
 

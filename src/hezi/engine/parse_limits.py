@@ -101,8 +101,10 @@ def _real_time(base: str, rest: str) -> int:
         return start
     if rest[0] not in "+-" or not rest[1:].isascii() or not rest[1:].isdigit() or len(rest) > 3:
         return 0
-    number = start + int(rest)
-    return number if 34 <= number <= 64 else 0
+    # As docker: each name of a real-time signal is for the half that it is in.
+    steps = int(rest)
+    fine = 0 < steps <= 15 if base == "RTMIN" else -14 <= steps < 0
+    return start + steps if fine else 0
 
 
 def parse_oom_score_adj(value: int) -> int:

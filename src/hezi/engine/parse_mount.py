@@ -57,13 +57,7 @@ def parse_mount(text: str, cwd: str = "/") -> MountAsk:
 
     :param cwd: directory that a source of ``.`` or ``./...`` means, as with docker.
     """
-    try:
-        values = _read(fields(text), cwd)
-        kind = _kind(values)
-    except errors.Error as error:
-        if error.kind != errors.INVALID:
-            raise
-        raise errors.Error(errors.INVALID, f'invalid argument "{text}" for "--mount" flag: {error.message}') from None
+    kind, values = _understood(text, cwd)
     made = {"tmpfs": _tmpfs, "volume": _volume, "bind": _bind, "image": _image}
     if kind == "cluster":
         raise errors.Error(errors.UNSUPPORTED, f"mount type {kind} is refused: hezi is no swarm")
@@ -75,6 +69,35 @@ def parse_mount(text: str, cwd: str = "/") -> MountAsk:
     if kind == "tmpfs":
         raise errors.Error(errors.INVALID, 'invalid mount config for type "tmpfs": idmap is for files that are there')
     return ask._replace(idmap=parse_idmap.parse_idmap(values.get("idmap")))
+
+
+def check_form(text: str) -> None:
+    """Look at the fields of one ``--mount`` alone.
+
+    :raises errors.Error: a field is unknown, wrong or missing, or is another type's.
+    """
+    _understood(text, "/")
+
+
+def said(text: str) -> tuple[str, dict[str, str], dict[str, str], dict[str, str]]:
+    """Return the type, the fields by their long names, labels and options of the driver; for inspect."""
+    kind, values = _understood(text, "/")
+    return kind, values.given, values.labels, values.options
+
+
+def is_true(value: str) -> bool:
+    """Read a switch among the fields, which was checked before."""
+    return value in _TRUE
+
+
+def _understood(text: str, cwd: str) -> tuple[str, _Values]:
+    try:
+        values = _read(fields(text), cwd)
+        return _kind(values), values
+    except errors.Error as error:
+        if error.kind != errors.INVALID:
+            raise
+        raise errors.Error(errors.INVALID, f'invalid argument "{text}" for "--mount" flag: {error.message}') from None
 
 
 def _read(parts: list[str], cwd: str) -> _Values:
@@ -120,6 +143,8 @@ def _checked(key: str, value: str) -> str:
 def _kind(values: _Values) -> str:
     """Return the type of the mount; what does not go with it is refused, as docker's command line does it."""
     kind = values.get("type", "volume")
+    if not kind:
+        _wrong("type is required")
     if not values.get("target"):
         _wrong("target is required")
     for group in ("volume", "image", "bind", "tmpfs"):

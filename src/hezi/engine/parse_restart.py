@@ -19,10 +19,7 @@ def parse_restart(text: str) -> RestartPolicy:
 
     :raises errors.Error: there is no such policy, or it takes no number.
     """
-    name, colon, count = text.partition(":")
-    if colon and not name:
-        raise errors.Error(errors.INVALID, "invalid restart policy format: no policy provided before colon")
-    tries = _tries(count)
+    name, tries = _form(text)
     if name == "on-failure":
         if tries < 0:
             raise errors.Error(errors.INVALID, "maximum retry count cannot be negative")
@@ -32,6 +29,23 @@ def parse_restart(text: str) -> RestartPolicy:
         text = f"maximum retry count cannot be used with restart policy '{name}'"
         raise errors.Error(errors.INVALID, text)
     return RestartPolicy(name or "no", tries)
+
+
+def _form(text: str) -> tuple[str, int]:
+    name, colon, count = text.partition(":")
+    if colon and not name:
+        raise errors.Error(errors.INVALID, "invalid restart policy format: no policy provided before colon")
+    return name, _tries(count)
+
+
+def check_form(request: RunRequest) -> None:
+    """Look at what needs no knowledge of policies.
+
+    :raises errors.Error: it has not the form of one, or ``--rm``, which leaves nothing to start again, is there.
+    """
+    name, _ = _form(request.restart or "")
+    if request.remove and name not in _NEVER:
+        raise errors.Error(errors.INVALID, "conflicting options: cannot specify both --restart and --rm")
 
 
 def _tries(count: str) -> int:
@@ -50,9 +64,5 @@ def policy(request: RunRequest) -> RestartPolicy:
 
     :raises errors.Error: as :func:`parse_restart`; or ``--rm``, which leaves nothing to start again, was given too.
     """
-    text = request.restart or ""
-    # As docker's command line: the mistake is named before the policy is looked at, but for its form.
-    if request.remove and text.partition(":")[0] not in _NEVER:
-        _tries(text.partition(":")[2])
-        raise errors.Error(errors.INVALID, "conflicting options: cannot specify both --restart and --rm")
-    return parse_restart(text)
+    check_form(request)
+    return parse_restart(request.restart or "")

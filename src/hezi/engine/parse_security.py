@@ -34,10 +34,10 @@ def parse_security_opts(options: Iterable[str], lsms: tuple[str, ...] = ()) -> S
     """
     found = Security()
     for option in options:
-        key, value = _split(option)
+        key, value = split(option)
         if key == "no-new-privileges":
             if value is not None and value not in _TRUE and value not in _FALSE:
-                raise _invalid(option)
+                raise invalid(option)
             found = found._replace(no_new_privileges=value is None or value in _TRUE)
         elif key == "seccomp" and value:
             found = found._replace(seccomp=value)
@@ -48,11 +48,11 @@ def parse_security_opts(options: Iterable[str], lsms: tuple[str, ...] = ()) -> S
         elif key in {"apparmor", "label"} and value:
             _check_lsm(key, value, option, lsms)
         else:
-            raise _invalid(option)
+            raise invalid(option)
     return found
 
 
-def _split(option: str) -> tuple[str, str | None]:
+def split(option: str) -> tuple[str, str | None]:
     """Split at ``=``, else at ``:`` (docker's older form)."""
     for separator in "=:":
         key, found, value = option.partition(separator)
@@ -70,7 +70,8 @@ def _check_lsm(key: str, value: str, option: str, lsms: tuple[str, ...]) -> None
     raise errors.Error(errors.UNSUPPORTED, message, hint=f"{key}={off} is what is in force here")
 
 
-def _invalid(option: str) -> errors.Error:
+def invalid(option: str) -> errors.Error:
+    """Return the complaint about an option that is none."""
     return errors.Error(errors.INVALID, f'invalid --security-opt: "{option}"')
 
 

@@ -103,13 +103,7 @@ def parse_volume(text: str, cwd: str) -> MountAsk:
 
     :param cwd: directory that a relative source (``./data:/data``) is below.
     """
-    if not text:
-        raise errors.Error(errors.INVALID, "invalid empty volume spec")
-    parts = text.split(":")
-    if len(parts) > 3:
-        raise errors.Error(errors.INVALID, f"invalid spec: {text}: too many colons")
-    if "" in parts:
-        raise errors.Error(errors.INVALID, f"invalid spec: {text}: empty section between colons")
+    parts = sections(text)
     try:
         if len(parts) == 1:
             return MountAsk("volume", "", clean_destination("volume", parts[0]))
@@ -123,6 +117,21 @@ def parse_volume(text: str, cwd: str) -> MountAsk:
         if error.message.startswith("invalid mount config"):
             raise errors.Error(errors.INVALID, f"invalid volume specification: '{text}': {error.message}") from None
         raise
+
+
+def sections(text: str) -> list[str]:
+    """Split ``-v`` at its colons.
+
+    :raises errors.Error: it has not one to three sections.
+    """
+    if not text:
+        raise errors.Error(errors.INVALID, "invalid empty volume spec")
+    parts = text.split(":")
+    if len(parts) > 3:
+        raise errors.Error(errors.INVALID, f"invalid spec: {text}: too many colons")
+    if "" in parts:
+        raise errors.Error(errors.INVALID, f"invalid spec: {text}: empty section between colons")
+    return parts
 
 
 def _host_path(source: str, cwd: str) -> str:

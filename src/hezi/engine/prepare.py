@@ -76,6 +76,9 @@ def blueprint(
     :param owners: ids of the container's own user namespace.
     :raises errors.Error: there is no such user, a device is missing, ...
     """
+    if not case.draft.args[0]:
+        # Not before: docker makes such a container too.
+        raise errors.Error(errors.COMMAND_NOT_FOUND, 'exec: "": executable file not found in $PATH')
     account = accounts.resolve(
         case.draft.user,
         case.request.group_add,
@@ -164,7 +167,7 @@ def plan(made: Blueprint, case: Case, paths: Paths, layout: Layout, cgroup_paths
         root=f"overlay of {len(case.config.diff_ids)} layers",
         seccomp=program,
         seccomp_flags=flags,
-        init=case.request.init,
+        init=bool(case.request.init),
         hierarchies=view.hierarchies(layout, cgroup_paths),
         extras=made.mounts.extras,
     )

@@ -27,7 +27,7 @@ class RunRequest(NamedTuple):
     group_add: tuple[str, ...] = ()
     interactive: bool = False
     tty: bool = False
-    init: bool = False
+    init: bool | None = None
     stop_signal: str | None = None
     ulimit: tuple[str, ...] = ()  # type=soft[:hard]
     oom_score_adj: int | None = None

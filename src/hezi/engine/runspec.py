@@ -186,7 +186,7 @@ def _flag_origins(request: RunRequest) -> dict[str, str]:
         "seccomp": any(option.startswith("seccomp") for option in request.security_opt),
         "no_new_privileges": request.security_opt,
         "terminal": request.tty,
-        "init": request.init,
+        "init": request.init is not None,
         "devices": request.device or request.privileged,
         "oom_score_adj": request.oom_score_adj is not None,
         "rlimit": request.ulimit,

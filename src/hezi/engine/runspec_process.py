@@ -33,8 +33,6 @@ def command(request: RunRequest, image: ContainerConfig) -> tuple[tuple[str, ...
     if not args:
         hint = "give a command after the image"
         raise errors.Error(errors.INVALID, "no command specified", hint=hint)
-    if not args[0]:
-        raise errors.Error(errors.COMMAND_NOT_FOUND, 'exec: "": executable file not found in $PATH')
     if any("\0" in arg for arg in args):
         raise errors.Error(errors.INVALID, "the command holds a NUL byte")
     return args, origin

@@ -32,9 +32,7 @@ def prepare(paths: Paths, container: Record, made: Blueprint, root_fd: int, netw
     files.write(container.directory, {**network_files, "hostname": f"{hostname}\n".encode()})
     mounts = made.mounts
     for source in mounts.must_exist:
-        if not os.path.lexists(source):
-            text = f'invalid mount config for type "bind": bind source path does not exist: {source}'
-            raise errors.Error(errors.INVALID, text)
+        check_there(source)
     for source in mounts.make_directories:
         _make_host_directory(source)
     _check_propagation(made)
@@ -44,6 +42,16 @@ def prepare(paths: Paths, container: Record, made: Blueprint, root_fd: int, netw
     from hezi.spec import runtime as rt
 
     container.write_config(rt.to_json(made.spec))
+
+
+def check_there(source: str) -> None:
+    """Look for the source of a ``--mount``, which nobody makes.
+
+    :raises errors.Error: it is not there.
+    """
+    if not os.path.lexists(source):
+        text = f'invalid mount config for type "bind": bind source path does not exist: {source}'
+        raise errors.Error(errors.INVALID, text)
 
 
 def make_volumes(paths: Paths, case: Case) -> None:

@@ -150,6 +150,8 @@ class Volumes:
         :param force: one that is not there is no error.
         :raises hezi.Error: there is none (``not-found``), or a container has it (``conflict``).
         """
+        if not name:
+            raise errors.Error(errors.INVALID, "invalid volume name or ID: value is empty")
         try:
             self.get(name)
         except errors.Error as error:

@@ -413,6 +413,16 @@ class Containers:
 
         return self.create_from(api.build_request(image, command, options))
 
+    @staticmethod
+    def check(request: RunRequest) -> None:
+        """Look at the words of a request alone; making a container does that too, in its own order.
+
+        :raises hezi.Error: an option is wrong whatever image and host it meets (``invalid``).
+        """
+        from hezi.engine import parse_line
+
+        parse_line.check(request)
+
     def create_from(
         self,
         request: RunRequest,

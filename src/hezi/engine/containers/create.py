@@ -46,6 +46,9 @@ def _rehearse(case: Case) -> None:
     """Find the mistakes that can be found without the image's files: no start would succeed."""
     place = runspec.Place(case.id, "", lambda name: name, lambda: "")
     account = accounts.Account(0, 0, (0,), "/")
+    for ask in case.draft.mounts:
+        if ask.type == "bind" and not ask.make_source:
+            sources.check_there(ask.source)
     runspec.build(case.request, case.config.config, account, case.host, case.draft, place)
 
 

@@ -18,6 +18,7 @@ PS_KEYS = (
     "health",
     "id",
     "is-task",
+    "isolation",
     "label",
     "name",
     "network",
@@ -139,7 +140,8 @@ def _volume(subject: Subject, values: list[str]) -> bool:
 
 
 def _network(subject: Subject, values: list[str]) -> bool:
-    return bool(set(values) & set(subject.network.split(",")))
+    # As docker: each of them has some network.
+    return "" in values or bool(set(values) & set(subject.network.split(",")))
 
 
 _TESTS: dict[str, Callable[[Subject, list[str]], bool]] = {
@@ -151,6 +153,8 @@ _TESTS: dict[str, Callable[[Subject, list[str]], bool]] = {
     "exited": _exited,
     "volume": _volume,
     "network": _network,
+    # All are what they are without Windows.
+    "isolation": lambda *_: True,
     "is-task": lambda _, values: all(value in _FALSE for value in values),
     "publish": lambda subject, values: any(_in(value, subject.published) for value in values),
     "expose": lambda subject, values: any(_in(value, map(_port, subject.exposed)) for value in values),
@@ -183,10 +187,20 @@ def until(text: str) -> int:
     age = _age(text)
     if age is not None:
         return clock.now_ns() - int(age * 1e9)
-    moment = clock.parse_rfc3339(_whole(text))
+    moment = clock.parse_rfc3339(_whole(text)) if _is_date(text) else 0
     if not moment:
         raise errors.Error(errors.INVALID, f'failed to parse value as time or duration: "{text}"')
     return moment
+
+
+def _is_date(text: str) -> bool:
+    """A date of the calendar, each part with all its digits; what follows it is looked at by who reads it."""
+    import calendar
+
+    year, month, day = text[:4], text[5:7], text[8:10]
+    if text[4:5] + text[7:8] != "--" or not (f"{year}{month}{day}".isdecimal() and len(day) == 2):
+        return False
+    return 1 <= int(month) <= 12 and 1 <= int(day) <= calendar.monthrange(int(year) or 4, int(month))[1]
 
 
 def _whole(text: str) -> str:

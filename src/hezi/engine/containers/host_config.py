@@ -10,7 +10,7 @@ from hezi.engine.containers import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from hezi.engine.request import RunRequest
@@ -23,7 +23,7 @@ def document(request: RunRequest, name: str = "") -> dict[str, Any]:
     """
     unmasked = request.privileged or "systempaths=unconfined" in request.security_opt
     found: dict[str, Any] = {
-        "Binds": [text for text in request.volume if ":" in text] or None,
+        "Binds": list(dict.fromkeys(text for text in request.volume if ":" in text)) or None,
         "ContainerIDFile": request.cidfile or "",
         "LogConfig": _log(request),
         "NetworkMode": listing.name_of(request.network or "bridge"),
@@ -43,7 +43,7 @@ def document(request: RunRequest, name: str = "") -> dict[str, Any]:
         "Dns": list(request.dns),
         "DnsOptions": list(request.dns_option),
         "DnsSearch": list(request.dns_search),
-        "ExtraHosts": list(request.add_host) or None,
+        "ExtraHosts": [_host(text) for text in request.add_host] or None,
         "GroupAdd": list(request.group_add) or None,
         "IpcMode": request.ipc or "private",
         "Cgroup": "",
@@ -53,7 +53,7 @@ def document(request: RunRequest, name: str = "") -> dict[str, Any]:
         "Privileged": request.privileged,
         "PublishAllPorts": request.publish_all,
         "ReadonlyRootfs": request.read_only,
-        "SecurityOpt": list(request.security_opt) or None,
+        "SecurityOpt": _security(request.security_opt),
     }
     if request.tmpfs:
         found["Tmpfs"] = dict(text.partition(":")[::2] for text in request.tmpfs)
@@ -66,8 +66,10 @@ def document(request: RunRequest, name: str = "") -> dict[str, Any]:
         found["Sysctls"] = _pairs(request.sysctl)
     found |= {"Runtime": "hezi", "Isolation": "", **_limits(request)}
     found |= _devices(request)
-    if request.init:
-        found["Init"] = True
+    if request.mount:
+        found["Mounts"] = [_mount(text) for text in request.mount]
+    if request.init is not None:
+        found["Init"] = request.init
     found["MaskedPaths"] = None if unmasked else list(defaults.masked_paths(os.cpu_count() or 1))
     found["ReadonlyPaths"] = None if unmasked else list(defaults.READONLY_PATHS)
     return found
@@ -79,7 +81,7 @@ def _log(request: RunRequest) -> dict[str, Any]:
 
 def _restart(request: RunRequest) -> dict[str, Any]:
     if not request.restart:
-        return {"Name": "no", "MaximumRetryCount": 0}
+        return {"Name": "no" if request.restart is None else "", "MaximumRetryCount": 0}
     from hezi.engine import parse_restart
 
     policy = parse_restart.parse_restart(request.restart)
@@ -170,6 +172,74 @@ def _devices(request: RunRequest) -> dict[str, Any]:
         "IOMaximumIOps": 0,
         "IOMaximumBandwidth": 0,
     }
+
+
+def _host(text: str) -> str:
+    from hezi.engine import parse_network
+
+    name, address = parse_network.parse_host(text)
+    return f"{name}:{address}"
+
+
+def _security(options: Sequence[str]) -> list[str] | None:
+    # What docker's command line turns into lists of paths.
+    return [one for one in options if one != "systempaths=unconfined"] if options else None
+
+
+def _mount(text: str) -> dict[str, Any]:
+    """Return docker's document of one ``--mount``: what was said, and nothing else."""
+    from hezi.engine import parse_mount
+
+    kind, given, labels, options = parse_mount.said(text)
+    found: dict[str, Any] = {"Type": kind}
+    for key, name in (("source", "Source"), ("target", "Target")):
+        if given.get(key):
+            found[name] = given[key]
+    if parse_mount.is_true(given.get("readonly", "false")):
+        found["ReadOnly"] = True
+    if given.get("consistency"):
+        found["Consistency"] = given["consistency"]
+    if kind == "bind":
+        found |= _bind_options(given)
+    if kind == "volume" and any(key.startswith("volume-") for key in given):
+        found["VolumeOptions"] = _volume_options(given, labels, options)
+    if kind == "image" and given.get("image-subpath"):
+        found["ImageOptions"] = {"Subpath": given["image-subpath"]}
+    if kind == "tmpfs":
+        sizes = {"SizeBytes": int(given.get("tmpfs-size", "0")), "Mode": int(given.get("tmpfs-mode", "0"), 8)}
+        if any(sizes.values()):
+            found["TmpfsOptions"] = {name: value for name, value in sizes.items() if value}
+    return found
+
+
+def _bind_options(given: Mapping[str, str]) -> dict[str, Any]:
+    from hezi.engine import parse_mount
+
+    recursive = given.get("bind-recursive", "")
+    flags = {
+        "NonRecursive": parse_mount.is_true(given.get("bind-nonrecursive", "false")) or recursive == "disabled",
+        "ReadOnlyNonRecursive": recursive == "writable",
+        "ReadOnlyForceRecursive": recursive == "readonly",
+    }
+    found: dict[str, Any] = {"Propagation": given["bind-propagation"]} if given.get("bind-propagation") else {}
+    found |= {name: True for name, value in flags.items() if value}
+    return {"BindOptions": found} if found else {}
+
+
+def _volume_options(given: Mapping[str, str], labels: Mapping[str, str], options: Mapping[str, str]) -> dict[str, Any]:
+    from hezi.engine import parse_mount
+
+    found: dict[str, Any] = {}
+    if parse_mount.is_true(given.get("volume-nocopy", "false")):
+        found["NoCopy"] = True
+    if labels:
+        found["Labels"] = dict(labels)
+    if given.get("volume-subpath"):
+        found["Subpath"] = given["volume-subpath"]
+    driver: dict[str, Any] = {"Name": given["volume-driver"]} if given.get("volume-driver") else {}
+    if options:
+        driver["Options"] = dict(options)
+    return found | {"DriverConfig": driver}
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:

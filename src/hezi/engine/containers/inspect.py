@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hezi._util import clock
 from hezi.db import images as image_rows
 from hezi.engine import (
@@ -11,7 +13,6 @@ from hezi.engine import (
     image_of,
     mount_points,
     network_view,
-    parse_env,
     record,
 )
 from hezi.engine.containers import disk, host_config, states
@@ -111,21 +112,21 @@ def _driver(paths: Paths, directory: str, layers: list[str]) -> dict[str, Any]:
 
 
 def _config(request: RunRequest, image: ContainerConfig, details: Details) -> dict[str, Any]:
-    attached = not request.detach
+    given = request.attach if request.attach and not request.detach else _streams(request)
     found: dict[str, Any] = {
         "Hostname": details.hostname,
         "Domainname": request.domainname or "",
         "User": request.user or image.user,
-        "AttachStdin": attached and request.interactive,
-        "AttachStdout": attached,
-        "AttachStderr": attached,
+        "AttachStdin": "stdin" in given,
+        "AttachStdout": "stdout" in given,
+        "AttachStderr": "stderr" in given,
     }
     if details.exposed:
         found["ExposedPorts"] = {port: {} for port in sorted(details.exposed)}
     found |= {
         "Tty": request.tty,
         "OpenStdin": request.interactive,
-        "StdinOnce": attached and request.interactive,
+        "StdinOnce": "stdin" in given and request.interactive,
         "Env": _environment(request, image),
     }
     entrypoint = image.entrypoint
@@ -140,7 +141,7 @@ def _config(request: RunRequest, image: ContainerConfig, details: Details) -> di
         **_health(request, image),
         "Image": request.image,
         "Volumes": volumes or None,
-        "WorkingDir": request.workdir or image.working_dir,
+        "WorkingDir": _clean(request.workdir) if request.workdir else image.working_dir,
         "Entrypoint": list(entrypoint) if entrypoint else None,
         "OnBuild": list(image.onbuild) or None,
         "Labels": dict(details.labels),
@@ -150,6 +151,18 @@ def _config(request: RunRequest, image: ContainerConfig, details: Details) -> di
     if request.stop_timeout is not None:
         found["StopTimeout"] = request.stop_timeout
     return found
+
+
+def _streams(request: RunRequest) -> tuple[str, ...]:
+    """What it is attached to when nothing is said of that."""
+    if request.detach:
+        return ()
+    return ("stdin", "stdout", "stderr") if request.interactive else ("stdout", "stderr")
+
+
+def _clean(path: str) -> str:
+    # Two slashes at the beginning mean something of their own to POSIX, nothing to Go.
+    return os.path.normpath("/" + path.lstrip("/")) if path.startswith("/") else path
 
 
 def _log_path(directory: str, container_id: str, request: RunRequest) -> str:
@@ -168,10 +181,10 @@ def _health(request: RunRequest, image: ContainerConfig) -> dict[str, Any]:
 
 
 def _environment(request: RunRequest, image: ContainerConfig) -> list[str]:
-    flags = [parse_env.parse_env(text, {}) for text in request.env]
-    merged = parse_env.merge_env(image.env, flags, ())
-    if "PATH" not in merged:
-        merged["PATH"] = (defaults.PATH, "default")
-    # As docker keeps it: what was asked for, then what the image adds to that.
-    first = {name: None for text in flags if (name := text[0]) in merged}
-    return [f"{name}={merged[name][0]}" for name in (*first, *(name for name in merged if name not in first))]
+    """As docker: what was asked for, a bare name for what is not to be there, then what the image adds."""
+    asked = {text.partition("=")[0] for text in request.env}
+    added = [entry for entry in image.env if entry.partition("=")[0] not in asked]
+    found = [*request.env, *added]
+    if not any(entry.startswith("PATH=") for entry in found):
+        found.append(f"PATH={defaults.PATH}")
+    return found

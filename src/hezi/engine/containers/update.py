@@ -104,7 +104,7 @@ def _check(wanted: Mapping[str, object]) -> None:
 def _refuse(wanted: Mapping[str, object], own: RunRequest) -> None:
     """What does not go with what the container has."""
     text = ""
-    if "restart" in wanted and own.remove:
+    if own.remove and wanted.get("restart") not in {None, "", "no"}:
         text = "Restart policy cannot be updated because AutoRemove is enabled for the container"
     elif own.cpus and wanted.get("cpu_period"):
         text = "Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set"

@@ -230,7 +230,8 @@ def _no_destination(side: Side, path: str, error: OSError) -> errors.Error:
 
 def _check_kind(side: Side, path: str, node: Node) -> None:
     mode = node.mode
-    if not mode or stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+    # A link here is one of a circle: what is copied takes its place.
+    if not mode or stat.S_ISDIR(mode) or stat.S_ISREG(mode) or stat.S_ISLNK(mode):
         return
     what = "a device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else "an irregular file"
     if side.inside:

@@ -73,17 +73,17 @@ def refused(reason: str, names: str) -> tuple[Option, ...]:
 
     :param reason: the rest of a sentence that starts with the flag ("needs the network part, not built yet").
     :param names: words ``name:kind`` or ``name:kind:short``; the kind is ``string`` when left out; ``=value`` at the
-        end names a value that is accepted because it asks for nothing.
+        end names values, with ``|`` between them, that are accepted because they ask for nothing.
     """
     options = []
     for word in names.split():
-        text, _, harmless = word.partition("=")
+        text, equals, harmless = word.partition("=")
         name, _, rest = text.partition(":")
         kind, _, short = rest.partition(":")
         option = Option(name, kind or "string", short=short, refusal=reason)
         if kind == "bool":
             option.harmless = (harmless == "true",)
-        elif harmless:
+        elif equals:
             option.harmless = tuple(harmless.split("|"))
         options.append(option)
     return tuple(options)

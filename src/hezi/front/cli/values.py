@@ -198,6 +198,22 @@ def host(text: str) -> str:
     return text
 
 
+def link(text: str) -> str:
+    """Accept ``CONTAINER[:ALIAS]`` (``--link``)."""
+    if not text:
+        _wrong("empty string specified for links")
+    if text.count(":") > 1:
+        _wrong(f"bad format for links: {text}")
+    return text
+
+
+def domain(text: str) -> str:
+    """Accept a domain to look for names in (``--dns-search``); ``.`` is for none."""
+    if not text.strip():
+        _wrong(f"{text} is not a valid domain")
+    return text
+
+
 def address(text: str) -> str:
     """Accept an IP address (``--dns``)."""
     from hezi.engine import parse_network

@@ -42,11 +42,8 @@ def call(session: Session, parsed: Parsed) -> int:
 
 def _request(session: Session, parsed: Parsed) -> RunRequest:
     """Read the flags. What docker's command line refuses by itself is 125, what its engine refuses 1."""
-    from hezi.engine import modes, parse_resources
-
-    session.failure = 125
+    session.failure = run.VERB.failure
     request = run.build_request(parsed, VERB.options)
-    modes.choose(request)
-    parse_resources.check_swappiness(request.memory_swappiness)
+    session.engine.containers.check(request)
     session.failure = VERB.failure
     return request

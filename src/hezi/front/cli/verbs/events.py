@@ -62,6 +62,10 @@ class _shower:
             from hezi.front.cli.template.parser import parse
 
             self._template = parse("{{json .}}" if fmt == "json" else fmt, FUNCTIONS)
+            # As docker: tried on an event with nothing in it, before any is asked for.
+            from hezi.engine.events import Event
+
+            self(Event(0, "", "", "", {}))
 
     def __call__(self, event: Event) -> str:
         if self._template is None:

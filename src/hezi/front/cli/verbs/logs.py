@@ -52,7 +52,8 @@ def call(session: Session, parsed: Parsed) -> int:
 
 def _tail(text: str | None) -> int:
     # As docker: what is no number means all.
-    if text is None or not text.lstrip("-").isdigit():
+    digits = (text or "").removeprefix("-") if (text or "").startswith("-") else (text or "").removeprefix("+")
+    if text is None or not (digits.isascii() and digits.isdigit()):
         return -1
     return max(int(text), -1)
 

@@ -125,10 +125,10 @@ def _uses_size(fmt: str) -> bool:
 
 
 def _record(row: ContainerSummary, *, full: bool) -> Record:
-    from hezi.front.cli.template.values import Record
+    from hezi.front.cli.template.values import NilPointer, Record
 
     fields: dict[str, object] = {name: make() for name, make in sorted(_fields(row, full=full).items())}
-    fields["Platform"] = None
+    fields["Platform"] = NilPointer("*v1.Platform")
     return Record(dict(sorted(fields.items())), {"Label": lambda name: row.labels.get(name, "")})
 
 

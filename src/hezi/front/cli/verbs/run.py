@@ -133,12 +133,12 @@ _NETWORK = (
     Option("dns", "list", "Server of names to ask", check=values.address),
     Option("dns-opt", "list", "Option of the resolver"),
     Option("dns-option", "list", "Option of the resolver"),
-    Option("dns-search", "list", "Domain to look for names in"),
+    Option("dns-search", "list", "Domain to look for names in", check=values.domain),
     Option("expose", "list", "Note that the program listens there (PORT[-PORT][/PROTOCOL])"),
     Option("ip", help="IPv4 address on the first network"),
     Option("ip6", help="IPv6 address on the first network"),
     Option("link-local-ip", "list", "One more address on the first network, of the link itself"),
-    Option("link", "list", "Put another container's address into /etc/hosts (CONTAINER[:ALIAS])"),
+    Option("link", "list", "Put another container's address into /etc/hosts (CONTAINER[:ALIAS])", check=values.link),
     Option("mac-address", help="Hardware address on the first network"),
     Option("network", "network", "Network (NAME|none|host|bridge|container:NAME)", choices=("none", "host", "bridge")),
     Option("net", "network"),
@@ -149,13 +149,13 @@ _NETWORK = (
 )
 _LATER = (
     *refused(why.GPUS, "gpus"),
-    *refused(why.RUNTIME, "runtime"),
+    *refused(why.RUNTIME, "runtime:string="),
     *refused(why.NO_DAEMON, "use-api-socket:bool"),
     *refused(why.KERNEL, "kernel-memory:bytes"),
     *refused(why.STORAGE, "storage-opt:list"),
     *refused(why.TRUST, "disable-content-trust:bool=true"),
     *refused(
-        why.WINDOWS, "isolation:string=default cpu-count:int cpu-percent:int io-maxbandwidth:bytes io-maxiops:uint"
+        why.WINDOWS, "isolation:string=default| cpu-count:int cpu-percent:int io-maxbandwidth:bytes io-maxiops:uint"
     ),
 )
 
@@ -181,10 +181,7 @@ VERB = Verb(
 def call(session: Session, parsed: Parsed) -> int:
     """Start the program, or print the plan."""
     request = build_request(parsed)
-    if request.detach and request.attach:
-        from hezi.errors import INVALID, Error
-
-        raise Error(INVALID, "conflicting options: cannot specify both --attach and --detach")
+    _check_attached(session, request)
     warn_of_loopback(session, request)
     if parsed.given("plan"):
         return _plan(session, request, as_json=parsed.text("plan") == "json")
@@ -201,6 +198,23 @@ def warn_of_loopback(session: Session, request: RunRequest) -> None:
         if text.startswith("127.") or text == "::1":
             session.notice(f"WARNING: Localhost DNS ({text}) may fail in containers.")
             return
+
+
+def _check_attached(session: Session, request: RunRequest) -> None:
+    """As docker: what is wrong about the terminal alone exits with 1.
+
+    :raises hezi.errors.Error: keys that are none, or streams to attach to of a container in the background.
+    """
+    session.failure = 1
+    if request.detach and request.attach:
+        from hezi.errors import INVALID, Error
+
+        raise Error(INVALID, "conflicting options: cannot specify both --attach and --detach")
+    if request.detach_keys and not request.detach:
+        from hezi.engine import parse_limits
+
+        parse_limits.parse_detach_keys(request.detach_keys)
+    session.failure = VERB.failure
 
 
 def build_request(parsed: Parsed, options: tuple[Option, ...] = ()) -> RunRequest:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hezi.front.cli import refusals as why
 from hezi.front.cli import values
-from hezi.front.cli.option import Option, Verb
+from hezi.front.cli.option import Option, Verb, refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ VERB = Verb(
         Option("filter", "filter", "Show only those that pass (KEY=VALUE)", short="f", check=values.filter_text),
         Option("format", help='Print by a Go template; "table TEMPLATE" and "json" too'),
         Option("quiet", "bool", "Show names only", short="q"),
+        *refused(why.SWARM, "cluster:bool"),
     ),
 ).documented(
     ("volume ls -q --filter dangling=true", "The names of those that no container has"),
