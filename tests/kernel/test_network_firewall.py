@@ -16,6 +16,7 @@ from hezi.linux.netlink import nftables, spaces
 from hezi.network import entrance, firewall, model, sandbox
 from hezi.network.ports import Publish
 from hezi.network.published import Forward
+from tests.support import firewalld
 from tests.support.boxes_net import World, reach, serving, world
 from tests.support.needs import SEARCH_PATH
 from tests.support.networks import ip, ip_json, nft
@@ -300,3 +301,40 @@ def nft_list() -> str:
         ["nft", "list", "ruleset"], capture_output=True, text=True, check=True, env={"PATH": SEARCH_PATH}
     )
     return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.needs("firewalld", "dbus-daemon", "unshare")
+def test_firewalld_itself(host: World, tmp_path: Path):
+    """Its default zone, then ports one by one, a rich rule, and its reload, over IPv4 and IPv6."""
+    far = host.elsewhere()
+    host.network("six", [model.Subnet("fd00:77::/64")], ipv6=True)
+    box = host.box("six", publish=PORTS)
+    with (
+        firewalld.running(tmp_path / "firewalld") as say,
+        serving(box.fd, 80) as four,
+        serving(box.fd, 80, "::") as six,
+    ):
+        assert reach(far, four, HOST4, OPEN, expected=False) is None
+        assert say(f"--add-port={OPEN}/tcp") == "success"
+        assert reach(far, four, HOST4, OPEN) == FAR4
+        assert reach(far, four, HOST4, SHUT, expected=False) is None
+        assert reach(far, six, HOST6, SHUT, expected=False) is None
+        # The host itself is not asked.
+        assert reach(host.fd, four, HOST4, SHUT) == HOST4
+        rule = f'rule family="ipv4" source address="{FAR4}" port port="{OPEN}" protocol="tcp" reject'
+        assert say(f"--add-rich-rule={rule}") == "success"
+        assert reach(far, four, HOST4, OPEN, expected=False) is None
+        assert say(f"--remove-rich-rule={rule}") == "success"
+        assert reach(far, four, HOST4, OPEN) == FAR4
+        # What was not permanent is gone, and no command of ours was needed to notice.
+        assert say("--reload") == "success"
+        assert reach(far, four, HOST4, OPEN, expected=False) is None
+        assert say("--zone=trusted", "--add-interface=wire") == "success"
+        assert reach(far, four, HOST4, SHUT) == FAR4
+        # The way out of containers: each bridge is an interface for its zones.
+        with serving(far, 99) as elsewhere:
+            assert reach(box.fd, elsewhere, FAR4, 99, expected=False) is None
+            bridge = box.attached.endpoints[0][0].bridge
+            assert say("--zone=trusted", f"--add-interface={bridge}") == "success"
+            assert reach(box.fd, elsewhere, FAR4, 99) == HOST4

@@ -183,6 +183,15 @@ def _cgroup2_tree() -> Verdict:
     return Verdict(_cgroup_mounts()[1], "cgroup v2 is not mounted")
 
 
+# Where tools/prepare puts firewalld: as a package it would be the machine's own firewall from the next boot on.
+FIREWALLD = os.path.abspath(os.path.join(__file__, "../../../.venv/firewalld"))
+
+
+def _firewalld() -> Verdict:
+    met = os.path.exists(f"{FIREWALLD}/usr/sbin/firewalld")
+    return Verdict(met, "firewalld was not fetched (tools/prepare firewalld)")
+
+
 def _kernel_headers() -> Verdict:
     met = os.path.exists("/usr/include/linux/capability.h") and os.path.exists("/usr/include/asm-generic/unistd.h")
     return Verdict(met, "no kernel headers (Debian package linux-libc-dev)")
@@ -260,6 +269,7 @@ _SIMPLE: dict[str, Callable[[], Verdict]] = {
     "cgroup": _cgroup,
     "cgroup2": _cgroup2,
     "hybrid": _hybrid,
+    "firewalld": _firewalld,
     "kernel-headers": _kernel_headers,
     "seccomp": _seccomp,
     "systemd": _systemd,
