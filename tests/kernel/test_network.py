@@ -550,3 +550,19 @@ def test_a_network_may_publish_on_one_address_of_the_host(host: World):
     box = host.box("n", publish=[Publish(80, "tcp", "", 8301, 8301), Publish(81, "tcp", "::1", 8302, 8302)])
     assert [(row.host_ip, row.host_port) for row in box.attached.ports] == [("127.0.0.1", 8301), ("::1", 8302)]
     assert f"tcp . 127.0.0.1 . 8301 : {box.ipv4} . 80" in rules(host)
+
+
+def test_a_port_that_leads_nowhere_is_not_shown(host: World):
+    host.network("six", ipv4=False, ipv6=True)
+    box = host.box("six", publish=[Publish(80, "tcp", "", 8303, 8303)])
+    sandbox.connect(host.database, host.place, box.id, Wish("bridge"))
+
+    def shown() -> list[str]:
+        with host.database.read() as connection:
+            assert rows.leading_ports(connection) == rows.leading_ports(connection, box.id)
+            return [row.host_ip for row in rows.leading_ports(connection, box.id)]
+
+    assert shown() == ["::"]
+    sandbox.disconnect(host.database, host.place, box.id, box.attached.endpoints[0][0].id)
+    assert shown() == []
+    assert "8303" not in rules(host)

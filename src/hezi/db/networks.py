@@ -236,8 +236,21 @@ def last_port(connection: Connection, first: int, last: int) -> int:
     return int(connection.execute(query, (first, last)).fetchone()[0] or 0)
 
 
+# Those that lead somewhere: the container has an address of their kind just now.
+_LEADING = """SELECT * FROM ports WHERE EXISTS (SELECT 1 FROM endpoints e WHERE e.container_id = ports.container_id
+    AND CASE WHEN instr(host_ip, ':') THEN e.ipv6 ELSE e.ipv4 END IS NOT NULL)"""
+
+
+def leading_ports(connection: Connection, container_id: str | None = None) -> list[PortRow]:
+    """Return the published ports that lead somewhere: of one container, or of all."""
+    order = " ORDER BY container_port, protocol, host_ip, host_port"
+    if container_id is None:
+        return [PortRow(*row) for row in connection.execute(_LEADING + order)]
+    return [PortRow(*row) for row in connection.execute(f"{_LEADING} AND container_id = ?{order}", (container_id,))]
+
+
 def ports_of(connection: Connection, container_id: str) -> list[PortRow]:
-    """Return the published ports of a container."""
+    """Return the published ports of a container, also those that lead nowhere since it was disconnected."""
     query = "SELECT * FROM ports WHERE container_id=? ORDER BY container_port, protocol, host_ip, host_port"
     return [PortRow(*row) for row in connection.execute(query, (container_id,))]
 

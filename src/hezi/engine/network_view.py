@@ -127,7 +127,7 @@ def _endpoint(
 def _ports(connection: Connection, container_id: str, details: Details) -> dict[str, Any]:
     found: dict[str, Any] = dict.fromkeys(sorted(details.exposed))
     # In docker's order: of several for one port the highest comes first.
-    for row in sorted(rows.ports_of(connection, container_id), key=lambda row: (-row.host_port, row.host_ip)):
+    for row in sorted(rows.leading_ports(connection, container_id), key=lambda row: (-row.host_port, row.host_ip)):
         bindings = found.get(key(row)) or []
         found[key(row)] = [*bindings, {"HostIp": row.host_ip, "HostPort": str(row.host_port)}]
     return dict(sorted(found.items()))

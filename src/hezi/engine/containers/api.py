@@ -86,7 +86,7 @@ class Container:
         from hezi.engine import network_view
 
         with opened(self._paths) as database, database.read() as connection:
-            return [(network_view.key(row), network_view.host(row)) for row in rows.ports_of(connection, self.id)]
+            return [(network_view.key(row), network_view.host(row)) for row in rows.leading_ports(connection, self.id)]
 
     def publish(self, *texts: str) -> list[tuple[str, str]]:
         """Publish ports of it while it runs, as ``-p`` would have; return them as :meth:`ports` does.

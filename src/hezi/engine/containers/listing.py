@@ -132,7 +132,7 @@ def _between(connection: Connection, rows: list[ContainerRow], wanted: Mapping[s
 
 def _published(connection: Connection) -> dict[str, list[PortRow]]:
     found: dict[str, list[PortRow]] = {}
-    for row in network_rows.ports(connection):
+    for row in network_rows.leading_ports(connection):
         found.setdefault(row.container_id, []).append(row)
     return found
 
