@@ -69,7 +69,7 @@ def _image(directory: Path) -> None:
     tree = directory / "tree"
     (tree / "bin").mkdir(parents=True)
     shutil.copy(needs.find_tool("busybox"), tree / "bin" / "busybox")
-    for name in ("cat", "env", "grep", "hostname", "ip", "nslookup", "sleep", "true"):
+    for name in ("cat", "env", "grep", "hostname", "ip", "nslookup", "ping", "sleep", "true"):
         (tree / "bin" / name).symlink_to("busybox")
     subprocess.run(["tar", "-C", tree, "-cf", directory / "bb.tar", "."], check=True)
 

@@ -59,9 +59,27 @@ def connect(paths: Paths, database: Database, network: str, container: str, aske
         wish = networking.wish(asked._replace(name=found.name), guest)
         sandbox.connect(database, place_of(paths), row.id, wish)
         events.tell_endpoint(paths, "connect", (found.id, found.name, found.driver), row.id)
+        _publish_first(paths, database, row.id, details, found)
     # Of one that does not run it is said anew what it wants there.
     others = [text for text in _texts(request) if parse_network.parse(text).name not in {found.name, found.id}]
     _keep(database, row.id, [*others, _text(found.name, asked)])
+
+
+def _publish_first(
+    paths: Paths, database: Database, container_id: str, details: record.Details, network: Network
+) -> None:
+    """Publish what could not be when the container started: it was on no network that leads out.
+
+    :raises errors.Error: a port is in use; the container is on the network all the same, as it would be with docker.
+    """
+    request = freeze.thaw("", dict(details.request))
+    if not (request.publish or request.publish_all) or not network.publishes:
+        return
+    with database.read() as connection:
+        if rows.ports_of(connection, container_id):
+            return
+    wanted = parse_ports.wanted(request.publish, (), details.exposed, everything=request.publish_all)
+    sandbox.publish(database, place_of(paths), container_id, wanted)
 
 
 def disconnect(paths: Paths, database: Database, network: str, container: str, *, force: bool = False) -> None:

@@ -124,7 +124,17 @@ def _endpoint(
     return network.name, one
 
 
+def _publishes(connection: Connection, container_id: str) -> bool:
+    """Tell whether a container is on a network on which ports are published: only then docker tells of any."""
+    from hezi.network import catalog
+
+    endpoints = rows.endpoints_of(connection, container_id)
+    return any(catalog.find(connection, endpoint.network_id).publishes for endpoint in endpoints)
+
+
 def _ports(connection: Connection, container_id: str, details: Details) -> dict[str, Any]:
+    if not _publishes(connection, container_id):
+        return {}
     found: dict[str, Any] = dict.fromkeys(sorted(details.exposed))
     # In docker's order: of several for one port the highest comes first.
     for row in sorted(rows.leading_ports(connection, container_id), key=lambda row: (-row.host_port, row.host_ip)):
@@ -148,7 +158,7 @@ def ports_line(
 ) -> str:
     """Return ps's column of a container that runs: nothing where it has no network of its own, as docker shows it."""
     taken = published.get(container_id, [])
-    if not taken and (not details.exposed or rows.sandbox(connection, container_id) is None):
+    if not taken and (not details.exposed or not _publishes(connection, container_id)):
         return ""
     return line(taken, details.exposed)
 

@@ -95,6 +95,11 @@ class Network(NamedTuple):
         return self.driver in {BRIDGE, MACVLAN} and self.name != "bridge"
 
     @property
+    def publishes(self) -> bool:
+        """Whether ports of its containers can be published."""
+        return self.driver == BRIDGE and not self.internal
+
+    @property
     def direct(self) -> bool:
         """Whether published ports lead to its containers without the host's INPUT rules being asked."""
         return self.options.get(OPTION_PORTS) == PORTS_DIRECT

@@ -195,7 +195,7 @@ def _families(made: Sequence[tuple[Network, rows.EndpointRow]]) -> dict[int, str
     """
     found: dict[int, str] = {}
     for network, endpoint in sorted(made, key=lambda pair: -pair[1].priority):
-        if network.driver == model.BRIDGE and not network.internal:
+        if network.publishes:
             for family, address, default in (
                 (4, endpoint.ipv4, network.host_ip or ports.ANY4),
                 (6, endpoint.ipv6, "" if network.host_ip else ports.ANY6),
@@ -293,7 +293,7 @@ def settle(database: Database, place: Place, *, closed: bool = False) -> None:
     busy = {endpoint.network_id for endpoint in endpoints}
     firewall.settle(place, networks, forwards, closed=closed, entry=_entry(place, forwards))
     for network in networks:
-        if network.driver == model.BRIDGE and not network.internal:
+        if network.publishes:
             # Only where rules guard it, and only as long as somebody needs it (CVE-2020-8558).
             with suppress(FileNotFoundError):
                 kernel.write(f"ipv4/conf/{network.bridge}/route_localnet", "1" if network.id in busy else "0")
@@ -320,7 +320,7 @@ def _forwards(
     targets: dict[tuple[str, int], tuple[str, bool]] = {}
     for endpoint in endpoints:
         network = known[endpoint.network_id]
-        if network.driver == model.BRIDGE and not network.internal:
+        if network.publishes:
             for family, address in ((4, endpoint.ipv4), (6, endpoint.ipv6)):
                 if address:
                     targets.setdefault((endpoint.container_id, family), (address, network.direct))

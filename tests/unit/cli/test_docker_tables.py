@@ -97,6 +97,13 @@ def test_every_working_flag_of_run_reaches_the_request():
         assert isinstance(value, type(RunRequest._field_defaults[option.name.replace("-", "_")]) | str | int)
 
 
+def test_two_spellings_of_a_flag_keep_the_order_of_the_line():
+    line = ["--net", "a", "--network=b", "--dns-opt", "x", "--dns-option", "y", "--network-alias=p", "--net-alias=q"]
+    request = run.build_request(parser.parse([*line, "--dns-opt=z", "img"], run.VERB.options))
+    assert (request.network, request.networks) == ("a", ("b",))
+    assert (request.dns_option, request.network_alias) == (("x", "y", "z"), ("p", "q"))
+
+
 def test_flags_of_run_set_by_hand():
     line = [
         "--rm",

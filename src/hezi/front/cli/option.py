@@ -31,9 +31,10 @@ class Option:
     :ivar check: reads one value; raises :class:`ValueError` with docker's words for a wrong one.
     :ivar bare: the value meant by the flag alone (``--plan``); None when a value must follow.
     :ivar choices: what completions offer.
+    :ivar same: the flag that it is another spelling of, to which its values go, in the order of the line; "" for none.
     """
 
-    __slots__ = ("bare", "check", "choices", "harmless", "help", "kind", "name", "refusal", "short")
+    __slots__ = ("bare", "check", "choices", "harmless", "help", "kind", "name", "refusal", "same", "short")
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Option:
         self.harmless: tuple[object, ...] = ()
         self.bare = "true" if kind == "bool" else bare
         self.choices = choices
+        self.same = ""
 
     @property
     def many(self) -> bool:
@@ -66,6 +68,13 @@ class Option:
     def spelling(self) -> str:
         """The flag as docker's messages quote it: ``-e, --env``."""
         return f"-{self.short}, --{self.name}" if self.short else f"--{self.name}"
+
+
+def same(name: str, other: Option) -> Option:
+    """Return ``--name`` as another spelling of a flag that may be given several times."""
+    found = Option(name, other.kind, other.help, check=other.check)
+    found.same = other.name
+    return found
 
 
 def refused(reason: str, names: str) -> tuple[Option, ...]:

@@ -161,10 +161,11 @@ class _Parser:
             message = f"invalid argument {values.quote(text)} for {values.quote(option.spelling)} flag: {error}"
             raise UsageError(message) from None
         if option.many:
-            kept = self.parsed.values.get(option.name)
+            name = option.same or option.name
+            kept = self.parsed.values.get(name)
             # pflag's stringSlice: one flag may have several values. No value of such a flag has quotes in it.
             more = [part for part in text.split(",") if text] if option.kind == "strings" else [value]
-            self.parsed.values[option.name] = [*kept, *more] if isinstance(kept, list) else more
+            self.parsed.values[name] = [*kept, *more] if isinstance(kept, list) else more
         else:
             self.parsed.values[option.name] = value
 

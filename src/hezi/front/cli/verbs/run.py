@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hezi.front.cli import refusals as why
 from hezi.front.cli import values
-from hezi.front.cli.option import Option, Verb, refused
+from hezi.front.cli.option import Option, Verb, refused, same
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,11 +128,16 @@ _LIMITS = (
     Option("memory-swappiness", "int", "How readily its memory is swapped out (0 to 100)"),
     Option("oom-kill-disable", "bool", "Let it wait for memory instead of killing one of its processes"),
 )
+_DNS_OPTION = Option("dns-option", "list", "Option of the resolver")
+_ALIAS = Option("network-alias", "list", "Be found by this name on the first network")
+_NETWORK_FLAG = Option(
+    "network", "network", "Network (NAME|none|host|bridge|container:NAME)", choices=("none", "host", "bridge")
+)
 _NETWORK = (
     Option("add-host", "list", "Put a name into /etc/hosts (NAME:IP; IP may be host-gateway)", check=values.host),
     Option("dns", "list", "Server of names to ask", check=values.address),
-    Option("dns-opt", "list", "Option of the resolver"),
-    Option("dns-option", "list", "Option of the resolver"),
+    same("dns-opt", _DNS_OPTION),
+    _DNS_OPTION,
     Option("dns-search", "list", "Domain to look for names in", check=values.domain),
     Option("expose", "list", "Note that the program listens there (PORT[-PORT][/PROTOCOL])"),
     Option("ip", help="IPv4 address on the first network"),
@@ -140,10 +145,10 @@ _NETWORK = (
     Option("link-local-ip", "list", "One more address on the first network, of the link itself"),
     Option("link", "list", "Put another container's address into /etc/hosts (CONTAINER[:ALIAS])", check=values.link),
     Option("mac-address", help="Hardware address on the first network"),
-    Option("network", "network", "Network (NAME|none|host|bridge|container:NAME)", choices=("none", "host", "bridge")),
-    Option("net", "network"),
-    Option("network-alias", "list", "Be found by this name on the first network"),
-    Option("net-alias", "list"),
+    _NETWORK_FLAG,
+    same("net", _NETWORK_FLAG),
+    _ALIAS,
+    same("net-alias", _ALIAS),
     Option("publish", "list", "Publish a port on the host ([[IP:]HOST:]PORT[/PROTOCOL])", short="p"),
     Option("publish-all", "bool", "Publish all exposed ports on ports of the host that are free", short="P"),
 )
@@ -228,15 +233,13 @@ def build_request(parsed: Parsed, options: tuple[Option, ...] = ()) -> RunReques
 
     image, *command = parsed.args
     shm_size = parsed.number("shm-size")
-    nets = (*parsed.texts("network"), *parsed.texts("net"))
+    nets = parsed.texts("network")
     # Every text, list and switch has its option's name in the request; the rest is set by hand.
     fields: dict[str, object] = {
         "image": image,
         "command": tuple(command),
         "network": nets[0] if nets else None,
         "networks": tuple(nets[1:]),
-        "network_alias": (*parsed.texts("network-alias"), *parsed.texts("net-alias")),
-        "dns_option": (*parsed.texts("dns-option"), *parsed.texts("dns-opt")),
         "remove": parsed.flag("rm"),
         "sig_proxy": parsed.flag("sig-proxy", default=True),
         "shm_size": None if shm_size is None else str(shm_size),
