@@ -71,8 +71,8 @@ class Option:
 
 
 def same(name: str, other: Option) -> Option:
-    """Return ``--name`` as another spelling of a flag that may be given several times."""
-    found = Option(name, other.kind, other.help, check=other.check)
+    """Return ``--name`` as another spelling of a flag that may be given several times; the help has the one."""
+    found = Option(name, other.kind, check=other.check)
     found.same = other.name
     return found
 
