@@ -189,6 +189,13 @@ cgsnapshot -b {T}/empty -w {T}/nope cpu
 cgsnapshot -b {T}/nope -f {T}/no/out cpu
 cgconfigparser -l {T}/default.conf -l {T}/oneline.conf
 cgconfigparser -d 750 -l {T}/default.conf -l {T}/quotes.conf
+cgconfigparser -l {T}/ns-one.conf
+cgconfigparser -l {T}/ns-late.conf
+cgconfigparser -l {T}/ns-twice.conf
+cgconfigparser -l {T}/ns-nope.conf
+cgconfigparser -l {T}/ns-mount.conf
+cgconfigparser -l {T}/ns-empty.conf
+cgconfigparser -l {T}/mountempty.conf
 cgcreate -d x -d 700 -g cpu:{G}/new
 cgcreate -a :: -g cpu:{G}/new
 cgget -g cpu:

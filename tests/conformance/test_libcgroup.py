@@ -22,7 +22,7 @@ from hezi.front.cli.main import main
 from hezi.linux.cgroup import survey, tree
 from tests.conformance import cases_libcgroup as cases
 from tests.conformance import lines_libcgroup
-from tests.support.harness import REPOSITORY
+from tests.support.harness import linked
 
 pytestmark = pytest.mark.needs("root", "cgget", "cgroup-v1")
 GROUP = f"hezi-test-lc-{os.getpid()}"
@@ -117,6 +117,13 @@ group "{G}/two" {{ pids {{ }} memory {{ memory.limit_in_bytes = 32M; }} }}
     "mountonly.conf": "mount {{ cpu = /sys/fs/cgroup/cpu; }}\n",
     "crlf.conf": "group {G}/s {{\r\n cpu {{\r\n cpu.shares = 9;\r\n }}\r\n}}\r\n",
     "foreign.conf": "group {G}/s {{ cpu {{ pids.max = 9; }} }}\n",
+    "ns-one.conf": "namespace {{ cpu = {G}/pre; }}\ngroup one {{ cpu {{ cpu.shares = 5; }} }}\n",
+    "ns-late.conf": "group x {{ pids {{ }} cpu {{ }} }}\nnamespace {{ cpu = /{G}/; pids = {G}/p/q; }}\n",
+    "ns-twice.conf": "namespace {{ cpu = {G}; cpu = {G}/a; }}\ngroup x {{ cpu {{ }} }}\n",
+    "ns-nope.conf": "namespace {{ nope = {G}; }}\ngroup {G}/x {{ cpu {{ }} }}\n",
+    "ns-mount.conf": "mount {{ cpu = /sys/fs/cgroup/cpu; }}\nnamespace {{ cpu = {G}; }}\n",
+    "ns-empty.conf": "namespace {{ }}\n",
+    "mountempty.conf": "mount {{ }}\n",
     "empty": "",
     "names": "cpu.shares\ncpu.idle\n",
 }
@@ -133,16 +140,7 @@ class Outcome(NamedTuple):
 @pytest.fixture(scope="module")
 def links(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """hezi under the names of the tools."""
-    directory = tmp_path_factory.mktemp("links")
-    program = directory / "hezi"
-    program.write_text(
-        f"#!{sys.executable} -ISB\nimport sys\nsys.path.insert(0, {str(REPOSITORY / 'src')!r})\n"
-        "from hezi.front.cli.main import main\nsys.exit(main())\n"
-    )
-    program.chmod(0o755)
-    for name in {line.split()[0] for line in LINES}:
-        (directory / name).symlink_to(program)
-    return directory
+    return linked(tmp_path_factory.mktemp("links") / "bin", {line.split()[0] for line in LINES})
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from hezi.linux.cgroup import survey
-from tests.support.harness import REPOSITORY, wait_until
+from tests.support.harness import linked, wait_until
 
 pytestmark = pytest.mark.needs("root", "cgroup-v1")
 LINES = (
@@ -199,17 +198,7 @@ TOOLS = ("cgcreate", "cgdelete", "cgexec", "cgget", "cgset", "cgsnapshot", "lscg
 
 @pytest.fixture
 def links(tmp_path: Path) -> Path:
-    directory = tmp_path / "links"
-    directory.mkdir()
-    program = directory / "hezi"
-    program.write_text(
-        f"#!{sys.executable} -ISB\nimport sys\nsys.path.insert(0, {str(REPOSITORY / 'src')!r})\n"
-        "from hezi.front.cli.main import main\nsys.exit(main())\n"
-    )
-    program.chmod(0o755)
-    for name in TOOLS:
-        (directory / name).symlink_to(program)
-    return directory
+    return linked(tmp_path / "links", TOOLS)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,6 +141,20 @@ def wait_until(condition: Any, *, timeout: float = 30, every: float = 0.05) -> b
             return True
         time.sleep(every)
     return bool(condition())
+
+
+def linked(directory: Path, names: Iterable[str]) -> Path:
+    """Make a directory with hezi under its own name and under others, for a PATH; return it."""
+    directory.mkdir()
+    program = directory / "hezi"
+    program.write_text(
+        f"#!{sys.executable} -ISB\nimport sys\nsys.path.insert(0, {str(REPOSITORY / 'src')!r})\n"
+        "from hezi.front.cli.main import main\nsys.exit(main())\n"
+    )
+    program.chmod(0o755)
+    for name in names:
+        (directory / name).symlink_to(program)
+    return directory
 
 
 def _is_monitor(command: str) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Errors of libcgroup begin at 50000 (libcgroup/error.h); a program's exit code is the rest modulo 256.
 NOT_EXIST, NOT_MOUNTED, INVALID, FAIL, NO_VALUE, OTHER = 82, 84, 91, 93, 95, 96
 PARSE_FAIL, MOUNT_FAIL, MOUNT_PATHS = 99, 101, 104
+NAMESPACE_PATHS, NAMESPACE_CONTROLLER, MOUNT_NAMESPACE = 105, 106, 107
 BAD_ARGUMENTS = 255
 TEXTS = {
     NOT_EXIST: "Cgroup does not exist",
@@ -25,6 +26,9 @@ TEXTS = {
     NO_VALUE: "Cgroup, requested group parameter does not exist",
     PARSE_FAIL: "Cgroup parsing failed",
     MOUNT_FAIL: "Cgroup mounting failed",
+    NAMESPACE_PATHS: "Have multiple paths for the same namespace",
+    NAMESPACE_CONTROLLER: "Controller in namespace does not exist",
+    MOUNT_NAMESPACE: "Either mount or namespace keyword has to be specified in the configuration file, not both",
 }
 _ENOENT = 2
 

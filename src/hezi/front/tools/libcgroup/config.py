@@ -3,7 +3,7 @@
 ::
 
     file      = { section }
-    section   = "mount" "{" { word "=" word ";" } "}"
+    section   = ( "mount" | "namespace" ) "{" word "=" word ";" { word "=" word ";" } "}"
               | ( "group" word | "template" word | "default" ) "{" { perm | controller } "}"
     perm      = "perm" "{" { ( "task" | "admin" ) "{" { word "=" word ";" } "}" } "}"
     controller = word "{" { word "=" word ";" } "}"
@@ -22,6 +22,8 @@ from hezi.linux.cgroup import mounting, tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hezi.front.tools.libcgroup.owners import Rights
     from hezi.linux.cgroup.survey import Mounted, Survey
 
@@ -41,11 +43,13 @@ class Config(NamedTuple):
     """A file: (controller or ``name=...``, path) of mounts, and groups in its order.
 
     :ivar rights: its ``default`` section's, which hold in the files that are loaded after it too.
+    :ivar namespaces: controller -> the group below which all of the file's are.
     """
 
     mounts: list[tuple[str, str]]
     groups: list[Group]
     rights: Rights
+    namespaces: dict[str, str]
 
 
 class BadConfigError(Exception):
@@ -95,7 +99,7 @@ class _Reader:
         self.words = _words(text)[::-1]
         self.line = 1
         self.rights = rights
-        self.config = Config([], [], rights)
+        self.config = Config([], [], rights, {})
 
     def next(self, expected: str = "") -> str:
         """The next word; a certain mark if ``expected``, else none."""
@@ -121,7 +125,12 @@ class _Reader:
         while self.words:
             kind = self.next()
             if kind == "mount":
-                self.config.mounts.extend(self.pairs())
+                self.config.mounts.extend(self.some_pairs())
+            elif kind == "namespace":
+                for name, path in self.some_pairs():
+                    if name in self.config.namespaces:
+                        raise common.FailedError(common.NAMESPACE_PATHS)
+                    self.config.namespaces[name] = path
             elif kind == "group":
                 self.config.groups.append(self.group(self.next(), self.rights))
             elif kind == "default":
@@ -132,6 +141,13 @@ class _Reader:
                 message = f"error at line number {self.line} at {kind}: syntax error"
                 raise BadConfigError(message)
         return self.config._replace(rights=self.rights)
+
+    def some_pairs(self) -> list[tuple[str, str]]:
+        found = self.pairs()
+        if not found:
+            message = f"error at line number {self.line} at }}: syntax error"
+            raise BadConfigError(message)
+        return found
 
     def pairs(self) -> list[tuple[str, str]]:
         self.next("{")
@@ -212,19 +228,23 @@ def read_file(path: str, rights: Rights) -> Config:
 def load(config: Config) -> None:
     """Mount what is not mounted there yet, make the groups and write the values.
 
-    :raises common.FailedError: something could not be done; the groups that this made are gone again.
+    :raises common.FailedError: something could not be done; the mounts and groups that this made are gone again.
     """
-    _mount(config.mounts)
-    found = common.take()
+    if config.mounts and config.namespaces:
+        raise common.FailedError(common.MOUNT_NAMESPACE)
     with ExitStack() as undo:
+        _mount(config.mounts, undo)
+        found = common.take()
+        if any(found.carrying(name) is None for name in config.namespaces):
+            raise common.FailedError(common.NAMESPACE_CONTROLLER)
         for group in config.groups:
-            _make(found, group, undo)
+            _make(found, group, config.namespaces, undo)
         undo.pop_all()
 
 
-def _make(found: Survey, group: Group, undo: ExitStack) -> None:
-    path = common.clean(group.name)
-    for name, _ in group.controllers:
+def _make(found: Survey, group: Group, namespaces: Mapping[str, str], undo: ExitStack) -> None:
+    paths = {name: common.clean(f"{namespaces.get(name, '')}/{group.name}") for name, _ in group.controllers}
+    for name, path in paths.items():
         one = found.carrying(name)
         if one is None:
             raise common.FailedError(common.NOT_MOUNTED)
@@ -243,7 +263,7 @@ def _make(found: Survey, group: Group, undo: ExitStack) -> None:
         for name, value in pairs:
             _check_place(found, controller, name)
             for line in value.splitlines() if name.startswith("devices.") else [value]:
-                cgset.write(found, group.name, name, line.strip())
+                cgset.write(found, paths[controller], name, line.strip())
 
 
 def _check_place(found: Survey, controller: str, name: str) -> None:
@@ -261,22 +281,30 @@ def _remove(one: Mounted, path: str) -> None:
         node.remove()
 
 
-def _mount(mounts: list[tuple[str, str]]) -> None:
+def _mount(mounts: list[tuple[str, str]], undo: ExitStack) -> None:
     """Controllers with the same path go on one hierarchy."""
     by_path: dict[str, list[str]] = {}
     for name, path in mounts:
-        by_path.setdefault(path.rstrip("/") or "/", []).append(name)
+        by_path.setdefault(os.path.abspath(path), []).append(name)
     for path, names in by_path.items():
         found = common.take()
         there = [one for one in found.hierarchies if path in one.mount_points]
         if there and all(found.carrying(name) is there[0] for name in names):
             continue
-        with suppress(FileExistsError):
-            os.makedirs(path, 0o755)
         controllers = [name for name in names if not name.startswith("name=")]
         named = [name.removeprefix("name=") for name in names if name.startswith("name=")]
+        try:
+            os.makedirs(path, 0o755, exist_ok=True)
+        except OSError as error:
+            raise common.FailedError(common.OTHER, f"{path}: {error.strerror}") from None
         try:
             mounting.mount(path, controllers, named[0] if named else "")
         except OSError as error:
             reason = f"{common.TEXTS[common.MOUNT_FAIL]}: cannot mount {','.join(names)} to {path}: {error.strerror}"
             raise common.FailedError(common.MOUNT_FAIL, reason) from None
+        undo.callback(_unmount, path)
+
+
+def _unmount(path: str) -> None:
+    with suppress(OSError):
+        mounting.unmount(path)
