@@ -45,6 +45,7 @@ database is whole. Transactions that make or remove images and layers are FULL (
 from __future__ import annotations
 
 import _thread  # noqa: PLC2701 - threading, for its get_ident alone, would cost the start path a millisecond
+import errno
 import os
 
 from hezi import errors
@@ -199,7 +200,22 @@ class Database:
             except OSError:
                 continue
             found = self._given = True
+        if found:
+            self._settle()
         return found
+
+    def _settle(self) -> None:
+        """Wait until what was given up can be had: ext4 gives out freed blocks only when its journal says so too."""
+        try:
+            fd = os.open(os.path.dirname(self.path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            os.fsync(fd)
+        except OSError:
+            return
+        finally:
+            os.close(fd)
 
     def _is_full(self, files: int) -> bool:
         try:
@@ -218,22 +234,48 @@ class Database:
 
     def _make_reserve(self) -> None:
         """Make the reserve, as large as there is room for it."""
+        path = self._reserve_path()
         try:
             free = os.statvfs(os.path.dirname(self.path) or ".")
-            self._reserve_files()
-            size = min(RESERVE_BYTES, free.f_bavail * free.f_frsize)
-            if size < _LEAST_RESERVE_BYTES:
-                return
-            fd = os.open(self._reserve_path(), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            # Before the files, of which there may be one fewer: without bytes nothing can be removed.
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError:
             return
         try:
-            os.posix_fallocate(fd, 0, size)
+            least = max(os.fstat(fd).st_size, _LEAST_RESERVE_BYTES)
+            size = min(RESERVE_BYTES, os.fstat(fd).st_size + free.f_bavail * free.f_frsize)
+            if not self._allocated(fd, size, least):
+                # No room, or a file system that cannot: a reserve is a comfort, its lack no failure.
+                os.unlink(path)
+            self._reserve_files()
         except OSError:
-            # No room, or a file system that cannot: a reserve is a comfort, its lack no failure.
-            os.unlink(self._reserve_path())
+            return
         finally:
             os.close(fd)
+
+    def _allocated(self, fd: int, size: int, least: int) -> bool:
+        """Make a file ``size`` bytes large, or not quite; False when it is smaller than ``least`` then."""
+        settled = False
+        while size >= least:
+            try:
+                os.posix_fallocate(fd, 0, size)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    return False
+                # What was just freed counts as free, and cannot always be had yet.
+                if settled:
+                    size //= 2
+                self._settle()
+                settled = True
+            else:
+                return True
+        return os.fstat(fd).st_size >= _LEAST_RESERVE_BYTES
+
+    def _has_reserve(self) -> bool:
+        try:
+            return os.stat(self._reserve_path()).st_size >= RESERVE_BYTES
+        except OSError:
+            return False
 
     def _reserve_files(self) -> None:
         paths = self._file_paths()
@@ -249,7 +291,7 @@ class Database:
         for connection in self._connections.values():
             connection.close()
         last = self._file_paths()[-1]
-        whole = not self._given and os.path.exists(self._reserve_path()) and os.path.exists(last)
+        whole = not self._given and self._has_reserve() and os.path.exists(last)
         if self._connections and not whole:
             # It was given up, now or by another process; the log and its index are just gone.
             self._given = False

@@ -70,7 +70,9 @@ class Pruned(NamedTuple):
 
     :ivar deleted: ids.
     :ivar space: bytes that were given back.
+    :ivar failed: ids of those that could not be removed.
     """
 
     deleted: tuple[str, ...]
     space: int
+    failed: tuple[str, ...] = ()

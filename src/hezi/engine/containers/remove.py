@@ -91,7 +91,7 @@ def prune(paths: Paths, database: Database, texts: Iterable[str], tell: Callable
     before = min((filters.until(text) for text in wanted.get("until", ())), default=None)
     with database.read() as connection:
         rows = containers.list_all(connection)
-    deleted = []
+    deleted, failed = [], []
     space = 0
     for row in rows:
         if row.state == containers.RUNNING or not _chosen(row, wanted, before):
@@ -104,11 +104,12 @@ def prune(paths: Paths, database: Database, texts: Iterable[str], tell: Callable
             _remove(paths, database, taken, volumes=False)
         except errors.Error as error:
             tell(f"failed to prune container {row.id}: {error}")
+            failed.append(row.id)
             continue
         deleted.append(row.id)
         space += size
     events.tell(paths, events.CONTAINER, "prune", "", {"reclaimed": space})
-    return Pruned(tuple(deleted), space)
+    return Pruned(tuple(deleted), space, tuple(failed))
 
 
 def _chosen(row: ContainerRow, wanted: Mapping[str, list[str]], before: int | None) -> bool:

@@ -73,6 +73,8 @@ def save(
     paths.make()
     with ExitStack() as stack:
         store = stack.enter_context(ImageStore(paths.root))
+        # On a full disk too: who saves an image elsewhere is about to make room.
+        store.database.free_reserve()
         lease = stack.enter_context(store.lease("save " + " ".join(names)[:200]))
         found = [
             (one, stored.find(store, one.image, wanted, str(one.name) if one.name else None))

@@ -125,6 +125,10 @@ def _reference(name: str) -> Reference:
 
 def _merged(config: ContainerConfig, own: ContainerConfig) -> ContainerConfig:
     """Let what changes have emptied be the container's own again, as docker does."""
+    if config.healthcheck is not None and own.healthcheck is not None:
+        # What is not said of it stays as well.
+        said = {name: value for name, value in config.healthcheck._asdict().items() if value}
+        config = config._replace(healthcheck=own.healthcheck._replace(**said))
     if config.entrypoint:
         return config
     return config._replace(

@@ -38,4 +38,4 @@ def call(session: Session, parsed: Parsed) -> int:
     if done.deleted:
         print("Deleted Containers:", *done.deleted, "", sep="\n")
     print(f"Total reclaimed space: {columns.size(done.space, 4)}")
-    return 0
+    return 1 if done.failed else 0
