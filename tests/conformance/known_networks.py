@@ -72,6 +72,10 @@ KNOWN = {
         "run --rm --network n1 --add-host h:host-gateway -h hh bb cat /etc/hosts": _GATEWAY,
         "run --rm --network n2 --add-host h:host-gateway -h hh bb cat /etc/hosts": _GATEWAY,
     },
+    "kept": {
+        "inspect -f '{{index .NetworkSettings.Ports \"80/tcp\"}}' a1": "docker prints it bare",
+        "port d2": _PROXY,
+    },
     "change": {
         "run --rm --network n2 bb nslookup s1 127.0.0.11": "docker's server waits for others that are not there",
         "inspect -f '{{len .NetworkSettings.Networks}} {{.HostConfig.NetworkMode}}' c2": _DEFAULT,

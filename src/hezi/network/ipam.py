@@ -159,7 +159,7 @@ def check_asked(subnets: Iterable[Subnet], text: str, taken: Mapping[str, str] |
             raise errors.Error(errors.CONFLICT, "Address already in use", hint=f"{shown} is taken or reserved")
         return shown
     text = f"invalid IPv{family} address {shown}: no configured subnet contains it"
-    raise errors.Error(errors.INVALID, text)
+    raise errors.Error(errors.CONFLICT, text, hint="give the network another --subnet, or ask for another address")
 
 
 def mac(ipv4: str | None) -> str:
