@@ -292,3 +292,31 @@ def test_refused_in_dockers_words(hezi: Hezi, busybox_image: str, flags: tuple[s
     done = hezi.run("run", "--rm", "--network", "none", *flags, busybox_image, "true")
     assert done.code == 125
     assert text in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("flags", [("--memory-swappiness", "101"), ("--cgroupns", "bad"), ("--memory", "x")])
+def test_create_has_125_for_what_needs_no_engine_to_be_seen(hezi: Hezi, busybox_image: str, flags: tuple[str, ...]):
+    assert hezi.run("create", "--network", "none", *flags, busybox_image).code == 125
+    # What the engine refuses is 1, as with docker.
+    assert hezi.run("create", "--network", "none", "--memory", "5m", busybox_image).code == 1
+
+
+def test_what_is_kept_of_odd_values_is_what_docker_keeps(hezi: Hezi, busybox_image: str):
+    flags = ("--ulimit", "nofile=10", "--ulimit", "core=0", "--ulimit", "nofile=20:30", "--shm-size", "0")
+    hezi.run("create", "--network", "none", "--name", "odd", "--cpus", "1e-1", *flags, busybox_image, check=True)
+    shown = "{{json .HostConfig.Ulimits}} {{.HostConfig.ShmSize}} {{.HostConfig.NanoCpus}}"
+    done = hezi.run("inspect", "-f", shown, "odd", check=True)
+    limits = '[{"Hard":0,"Name":"core","Soft":0},{"Hard":30,"Name":"nofile","Soft":20}]'
+    assert done.stdout == f"{limits} {64 * MB} 100000000\n"
+    hezi.run("rm", "odd", check=True)
+
+
+def test_update_refuses_a_reservation_with_which_nothing_would_start(hezi: Hezi, busybox_image: str):
+    hezi.run("create", "--network", "none", "--name", "kept", "-m", "64m", busybox_image, "true", check=True)
+    done = hezi.run("update", "--memory-reservation", "128m", "kept")
+    assert done.code == 1
+    assert "Minimum memory limit can not be less than memory reservation limit" in done.stderr
+    done = hezi.run("update", "--kernel-memory", "32m", "kept")
+    assert (done.code, "--kernel-memory is refused" in done.stderr) == (1, True)
+    hezi.run("start", "kept", check=True)
+    hezi.run("rm", "-f", "kept", check=True)

@@ -299,6 +299,19 @@ def test_a_process_can_move_itself_without_waiting(group: ContainerCgroup) -> No
     assert child(work) == (0, repr([True] * len(group._members)))
 
 
+def test_a_file_is_a_name_and_no_path_into_another_group(group: ContainerCgroup) -> None:
+    one = group._members[0]
+    with glance.Glances(Layout(WHOLE.kind, (one.hierarchy,))) as glances:
+        seen = glances.v2(group.path) or glances.at((one.hierarchy.controllers or ("",))[0], group.path)
+        for reader in filter(None, (one.group, seen)):
+            assert reader.has("cgroup.procs")
+            assert not reader.has("../cgroup.procs")
+            with pytest.raises(OSError, match="Invalid argument"):
+                reader.read("../cgroup.procs")
+    with pytest.raises(OSError, match="Invalid argument"):
+        one.group.write("../cgroup.procs", "0")
+
+
 def test_values_of_many_groups_are_read_with_one_descriptor_for_each_hierarchy(group: ContainerCgroup) -> None:
     host = Layout(WHOLE.kind, tuple(member.hierarchy for member in group._members))
     carrier = next((name for name in ("pids", "memory") if group.carrying(name)), None)

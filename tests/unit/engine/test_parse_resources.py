@@ -51,6 +51,10 @@ def test_device_rules():
         ({"cpus": 4_000_000_001}, "Range of CPUs is from 0.01 to 4.00, as there are only 4 CPUs available"),
         ({"cpus": -1}, "Range of CPUs is from 0.01 to 4.00"),
         ({"cpuset_cpus": "0-4"}, "Requested CPUs are not available - requested 0-4, available: 0-3"),
+        *(
+            ({"cpuset_cpus": text}, f"Invalid value {text} for cpuset cpus: invalid format: {text}")
+            for text in ("0,", ",0", "0,,1", " 0", "0 ,1", "-1", "1-", "0-1-2", "\u0660")
+        ),
         ({"cpu_shares": 262145}, "the maximum allowed cpu-shares is 262144"),
         ({"blkio_weight": 9}, "Range of blkio weight is from 10 to 1000"),
         ({"blkio_weight": 1001}, "Range of blkio weight is from 10 to 1000"),

@@ -15,7 +15,7 @@ import os
 
 from hezi.linux import abi
 from hezi.linux.cgroup import manager
-from hezi.linux.cgroup.group import Group, read_at
+from hezi.linux.cgroup.group import Group, plain_name, read_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Glance(Group):
     def has(self, name: str) -> bool:
         """Whether the group has a file of this name."""
         try:
-            os.stat(f"{self.name}/{name}", dir_fd=self._parent_fd, follow_symlinks=False)
+            os.stat(f"{self.name}/{plain_name(name)}", dir_fd=self._parent_fd, follow_symlinks=False)
         except OSError:
             return False
         return True
@@ -57,7 +57,7 @@ class Glance(Group):
         :raises OSError: ENOENT if the controller is not here, or the group is gone.
         """
         try:
-            return read_at(self._parent_fd, f"{self.name}/{name}")
+            return read_at(self._parent_fd, f"{self.name}/{plain_name(name)}")
         except OSError as error:
             raise abi.error(error.errno or 0, "read", f"{self.path}/{name}") from None
 

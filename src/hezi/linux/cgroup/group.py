@@ -46,7 +46,7 @@ class Group:
     def has(self, name: str) -> bool:
         """Whether the group has a file of this name: the way to ask for a controller or a kernel's feature."""
         try:
-            os.stat(_plain(name), dir_fd=self.fd, follow_symlinks=False)
+            os.stat(plain_name(name), dir_fd=self.fd, follow_symlinks=False)
         except OSError:
             return False
         return True
@@ -57,7 +57,7 @@ class Group:
         :raises OSError: ENOENT if the controller is not here; ENODEV if the group is gone; EINVAL for a path.
         """
         try:
-            return read_at(self.fd, _plain(name))
+            return read_at(self.fd, plain_name(name))
         except OSError as error:
             raise abi.error(error.errno or 0, "read", f"{self.path}/{name}") from None
 
@@ -111,7 +111,7 @@ class Group:
         return self._join_fd
 
     def _open_to_write(self, name: str) -> int:
-        return os.open(_plain(name), os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.fd)
+        return os.open(plain_name(name), os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.fd)
 
     def pids(self) -> list[int]:
         """List the processes in the group and in those below it; 0 stands for one of a foreign pid namespace.
@@ -182,7 +182,7 @@ class Group:
                 return
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A file's name as it is; a path would lead to another group's.
 
     :raises OSError: EINVAL.
