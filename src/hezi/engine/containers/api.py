@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # Seconds between two looks at the processor time: two of the periods in which the kernel counts a quota (100 ms), so
 # that what --cpus allows is what is shown, and fifty of its ticks, of which one may be missing.
-_INTERVAL = 0.2
+STATS_INTERVAL = 0.2
 
 
 @contextmanager
@@ -262,7 +262,7 @@ class Container:
         with opened(self._paths) as database:
             return top.top(self._paths, database, self.id, arguments)
 
-    def stats(self, *, interval: float = _INTERVAL) -> Stats:
+    def stats(self, *, interval: float = STATS_INTERVAL) -> Stats:
         """Return what it uses now; all zeros when it does not run.
 
         :param interval: seconds over which the processor time is looked at.
@@ -493,7 +493,7 @@ class Containers:
         names: Sequence[str] = (),
         *,
         all: bool = False,  # noqa: A002 - docker's word for it
-        interval: float = _INTERVAL,
+        interval: float = STATS_INTERVAL,
     ) -> tuple[Stats, ...]:
         """Return what containers use now: those named, or those that run.
 

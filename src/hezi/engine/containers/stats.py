@@ -26,7 +26,7 @@ from hezi.linux.cgroup.glance import Glances
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from hezi.db.connection import Database
     from hezi.engine.paths import Paths
@@ -78,13 +78,20 @@ class _Container(NamedTuple):
 
 
 def once(
-    paths: Paths, database: Database, names: Sequence[str], *, all_states: bool = False, interval: float
+    paths: Paths,
+    database: Database,
+    names: Sequence[str],
+    *,
+    all_states: bool = False,
+    interval: float,
+    meanwhile: Callable[[], object] | None = None,
 ) -> tuple[Stats, ...]:
     """Look twice.
 
+    :param meanwhile: called between the two looks: what the caller has to do anyway.
     :raises errors.Error: NOT_FOUND.
     """
-    found = stream(paths, database, names, all_states=all_states, interval=interval)
+    found = stream(paths, database, names, all_states=all_states, interval=interval, meanwhile=meanwhile)
     try:
         return next(found)
     finally:
@@ -92,10 +99,17 @@ def once(
 
 
 def stream(
-    paths: Paths, database: Database, names: Sequence[str], *, all_states: bool = False, interval: float = _STREAMED
+    paths: Paths,
+    database: Database,
+    names: Sequence[str],
+    *,
+    all_states: bool = False,
+    interval: float = _STREAMED,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Generator[tuple[Stats, ...], None, None]:
     """Yield what containers use, each ``interval`` seconds, for ever; those named must be there at the beginning.
 
+    :param meanwhile: called once, as for :func:`once`.
     :raises errors.Error: NOT_FOUND.
     """
     ids = _ids(database, names)
@@ -108,6 +122,9 @@ def stream(
             # The time between two looks at the processors is the time for all the rest.
             seen = _seen(paths, listed, every=bool(ids) or all_states)
             found = [_read(glances, one, pid) for one, pid in seen]
+            if meanwhile is not None:
+                meanwhile()
+                meanwhile = None
             if wanted:
                 time.sleep(max(0.0, interval - (time.monotonic() - begin)))
             now, begin = _times(glances, [one for one, pid in seen if pid]), time.monotonic()

@@ -50,19 +50,30 @@ def call(session: Session, parsed: Parsed) -> int:
     fmt = _TABLE if fmt == "table" else fmt
     full = parsed.flag("no-trunc")
     names = parsed.args
-    if parsed.flag("no-stream"):
-        print(_text(session.engine.containers.stats(names, all=parsed.flag("all")), fmt, full=full), end="")
-        return 0
-    from hezi.engine.containers import stats
-    from hezi.engine.containers.api import opened
+    from hezi.engine.containers import api, stats
 
-    with opened(session.engine.paths) as database:
+    with api.opened(session.engine.paths) as database:
+        if parsed.flag("no-stream"):
+            interval, everything = api.STATS_INTERVAL, parsed.flag("all")
+            found = stats.once(
+                session.engine.paths, database, names, all_states=everything, interval=interval, meanwhile=_load
+            )
+            print(_text(found, fmt, full=full), end="")
+            return 0
         for found in stats.stream(session.engine.paths, database, names, all_states=parsed.flag("all")):
             lines = _text(found, fmt, full=full).splitlines()
             print(_TOP_LEFT + "".join(f"{line} {_ERASE_LINE}\n" for line in lines) + _ERASE_BELOW, end="", flush=True)
             if names and not found:
                 break
     return 0
+
+
+def _load() -> None:
+    """Import what printing takes, while there is something to wait for."""
+    from hezi.front.cli import columns
+    from hezi.front.cli.template import formats
+
+    del columns, formats
 
 
 def _text(found: Sequence[Stats], fmt: str, *, full: bool) -> str:
