@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import console, grants, images
-from tests.support.harness import REPOSITORY, Hezi
+from tests.support.harness import COMMAND, REPOSITORY, Hezi
 from tests.support.networks import own_network
 
 GUIDES = sorted(path for path in (REPOSITORY / "docs" / "guide").glob("*.md") if path.name != "README.md")
@@ -53,7 +53,7 @@ def test_commands(
         request.getfixturevalue("own_network_fixture")
     # `hezi` and `python` of the guide are those of the tests.
     python = shlex.quote(sys.executable)
-    functions = f'hezi() {{ {python} -m hezi "$@"; }}\npython() {{ {python} "$@"; }}\n'
+    functions = f'hezi() {{ {shlex.join(COMMAND)} "$@"; }}\npython() {{ {python} "$@"; }}\n'
     wrong = []
     for line, command, expected in console.commands(guide):
         # There are ids for containers, whatever the machine's own files say.

@@ -45,7 +45,7 @@ def leave(terminal, code=0):
 
 def hezi_process(hezi_env):
     """The process id of the running `hezi run`."""
-    found = [int(line.split()[0]) for line in hezi_env.processes() if re.search(r"-m hezi run", line)]
+    found = [int(line.split()[0]) for line in hezi_env.processes() if re.search(r"bin/hezi run", line)]
     assert found
     return found[0]
 
