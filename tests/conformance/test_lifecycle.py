@@ -15,9 +15,13 @@ from tests.conformance import (
 )
 from tests.conformance.known_lifecycle import KNOWN
 
-# Mostly waiting, for patience to end: for `make test-slow`.
+# Mostly waiting, for patience to end; or what test_lines.py has many more lines of: for `make test-slow`.
 _SLOW = frozenset(
-    {"attach and run", "kill", "logs", "restart policies", "start", "stop and restart", *cases_resources.SESSIONS}
+    {
+        *("attach and run", "kill", "logs", "restart policies", "start", "stop and restart"),
+        *("create", "health", "inspect", "pause", "rename", "rm"),
+        *cases_resources.SESSIONS,
+    }
 )
 SESSIONS = {
     name: [line for line in text.splitlines() if line]
