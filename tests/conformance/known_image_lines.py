@@ -1,7 +1,7 @@
 """Where hezi answers otherwise than docker to the lines of tests/data/image_lines.txt, and why.
 
-Beside these: sizes in ``system df`` are not compared, as hezi counts blobs, records and logs too (docs/adr/0015); nor
-is the order of what a prune removes, and of the names of one image, which are chance with docker.
+Beside these: sizes in ``system df`` and of prunes are not compared, as hezi counts blobs, records and logs too
+(docs/adr/0015); nor is the order of what a prune removes, and of the names of one image, which are chance with docker.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ _FILE = Path(__file__).parents[1] / "data/image_lines.txt"
 _QUICK = frozenset({"rmi1"})
 _FIELDS = ("Cmd", "Entrypoint", "Env", "Labels", "Volumes", "ExposedPorts", "OnBuild", "Healthcheck")
 _CONFIG = " ".join(["{{.Config.User}} {{.Config.WorkingDir}}", *(f"{{{{json .Config.{name}}}}}" for name in _FIELDS)])
+_RECLAIMED = re.compile(r"(Total reclaimed space: )\S+")
 _BYTES = re.compile(r"\b\d+(\.\d+)?[kMG]?B( \(\d+%\))? *")
 
 
@@ -43,6 +44,7 @@ class _Lines(Session):
         if case.line.startswith("config "):
             case = case._replace(line=f"inspect -f '{_CONFIG}' {case.line[7:]}")
         done = super()._one(peer, case)
+        done = done._replace(stdout=_RECLAIMED.sub(r"\1SPACE", done.stdout))
         if case.line.startswith("system df") and "Unique" not in case.line:
             return done._replace(stdout=_BYTES.sub("SIZE ", done.stdout))
         return done
