@@ -43,6 +43,7 @@ stats --no-stream one nosuch
 stats --no-stream --format json one
 stats --no-stream --format '{{json .}}' idle
 stats --no-stream --format '{{.Name}} {{.PIDs}} {{.NetIO}} {{.Container}}' one two
+stats --no-stream --format '{{.Name}} {{.NetIO}} {{.Container}}' one two
 stats --no-stream --format '{{.MemPerc}} {{.CPUPerc}}' idle
 stats --no-stream --format 'table {{.Container}}\\t{{.Name}}' -a
 stats --no-stream --format 'table {{.MemUsage}}' idle
