@@ -28,6 +28,7 @@ _SOURCE = Path(__file__).resolve().parents[2] / "src"
 _OWN = re.compile(r'(?<="Created": ")[^"]+|^ *"EnableIPv4": (true|false),\n', re.MULTILINE)
 
 # How many interfaces were made before.
+_LABELS = re.compile(r"[^\s\[\]]+=[^\s\[\]]*")
 _INDEX = re.compile(r"^\d+: eth", re.MULTILINE)
 
 
@@ -136,6 +137,9 @@ def _normal(line: str, stdout: str) -> str:
     if " prune " in line or "nslookup" in line:
         # ... and which answer is first, that for IPv4 or that for IPv6, is a race.
         return "".join(sorted(stdout.splitlines(keepends=True)))
+    if "{{.Labels}}" in line:
+        # A map of Go's: which label is first is chance.
+        stdout = _LABELS.sub(lambda found: ",".join(sorted(found[0].split(","))), stdout)
     return _INDEX.sub("N: eth", _OWN.sub("", stdout))
 
 

@@ -42,7 +42,7 @@ UPDATES = [
     (("--pids-limit", "-1"), {"pids/pids.max": "max"}),
 ]
 # Flags of update that need a container, a kernel or a disk of their own, and where they are tested.
-ELSEWHERE = {"cpus", "blkio-weight", "cpu-rt-period", "cpu-rt-runtime", "restart"}
+ELSEWHERE = {"cpus", "blkio-weight", "cpu-rt-period", "cpu-rt-runtime", "kernel-memory", "restart"}
 # Every flag of run that limits something; those of devices by path have tests of their own in test_limits.
 LIMITS_OF_RUN = {
     *("blkio-weight", "blkio-weight-device", "cgroup-parent", "cgroupns", "cpu-period", "cpu-quota", "cpu-rt-period"),
