@@ -19,7 +19,7 @@ from tests.conformance.known_lifecycle import KNOWN
 _SLOW = frozenset(
     {
         *("attach and run", "kill", "logs", "restart policies", "start", "stop and restart"),
-        *("create", "health", "inspect", "pause", "rename", "rm"),
+        *("create", "forms", "health", "inspect", "pause", "ps", "rename", "rm"),
         *cases_resources.SESSIONS,
     }
 )
