@@ -17,8 +17,10 @@ from pathlib import Path
 
 import _harness as harness
 
+from hezi.linux.netlink import spaces
 from tests.support import dockerd
 from tests.support.needs import find_tool
+from tests.support.networks import ip
 
 # Without PYTHONDONTWRITEBYTECODE, which would have an interpreter compile what was edited at every start.
 ENVIRONMENT = dockerd.ENVIRONMENT
@@ -285,3 +287,12 @@ def scratch_directory() -> Iterator[Path]:
 def _output(*argv: str) -> str:
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     return done.stdout.strip().partition("\n")[0]
+
+
+def network_namespace(stack: contextlib.ExitStack) -> int:
+    """Make a network namespace with its loopback up; its descriptor is closed with the stack."""
+    fd = spaces.new()
+    stack.callback(os.close, fd)
+    with spaces.inside(fd):
+        ip("link set lo up")
+    return fd

@@ -23,7 +23,6 @@ from hezi.linux.netlink import spaces
 from tests.support import dockerd
 from tests.support.boxes_net import world
 from tests.support.needs import find_tool
-from tests.support.networks import ip
 
 LINES = {"the default bridge": (), "one published port": ("-p", "127.0.0.1::80"), "no network": ("--network", "none")}
 MANY = 200
@@ -37,7 +36,7 @@ def main() -> int:
         engine = peers.Hezi(scratch)
         engine.environment.pop("HEZI_NETWORK")
         docker = _docker(scratch, stack)
-        own = _namespace(stack)
+        own = peers.network_namespace(stack)
         commands = {"hezi": (_prefix(own), engine.argv(), engine.environment), "docker": (*docker, peers.ENVIRONMENT)}
         for prefix, argv, environment in commands.values():
             peers.check([*prefix, *argv, "import", str(archive), "bb"], environment)
@@ -63,20 +62,12 @@ def _image(scratch: Path) -> Path:
     return scratch / "bb.tar"
 
 
-def _namespace(stack: contextlib.ExitStack) -> int:
-    fd = spaces.new()
-    stack.callback(os.close, fd)
-    with spaces.inside(fd):
-        ip("link set lo up")
-    return fd
-
-
 def _prefix(fd: int) -> list[str]:
     return ["nsenter", f"--net=/proc/{os.getpid()}/fd/{fd}"]
 
 
 def _docker(scratch: Path, stack: contextlib.ExitStack) -> tuple[list[str], list[str]]:
-    fd = _namespace(stack)
+    fd = peers.network_namespace(stack)
     with spaces.inside(fd):
         words = stack.enter_context(dockerd.running(scratch / "docker", networks=True))
     return _prefix(fd), list(words)

@@ -102,8 +102,8 @@ def main() -> int:
         images.write_programs_tar(archive, ["/usr/bin/iperf3"])
         engine = peers.Hezi(scratch)
         engine.environment.pop("HEZI_NETWORK")
-        sides = {"hezi": Side(stack, engine.argv(), engine.environment, _namespace(stack))}
-        fd = _namespace(stack)
+        sides = {"hezi": Side(stack, engine.argv(), engine.environment, peers.network_namespace(stack))}
+        fd = peers.network_namespace(stack)
         with spaces.inside(fd):
             words = list(stack.enter_context(dockerd.running(scratch / "docker", networks=True)))
         sides["docker"] = Side(stack, words, dict(peers.ENVIRONMENT), fd)
@@ -126,16 +126,8 @@ def _per_gigabyte(text: str) -> float:
     return 8e9 / float(json.loads(text)["end"]["sum_received"]["bits_per_second"])
 
 
-def _namespace(stack: contextlib.ExitStack) -> int:
-    fd = spaces.new()
-    stack.callback(os.close, fd)
-    with spaces.inside(fd):
-        ip("link set lo up")
-    return fd
-
-
 def _elsewhere(stack: contextlib.ExitStack, fd: int) -> int:
-    far = _namespace(stack)
+    far = peers.network_namespace(stack)
     with spaces.inside(fd):
         ip("link add wire type veth peer name far")
         ip(f"addr add {HOST}/24 dev wire")

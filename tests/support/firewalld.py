@@ -35,7 +35,6 @@ def running(directory: Path) -> Iterator[Callable[..., str]]:
         "LD_LIBRARY_PATH": _LIBRARIES,
         "GI_TYPELIB_PATH": f"{_LIBRARIES}/girepository-1.0",
     }
-    log = open(directory / "log", "wb")  # noqa: SIM115 - closed below
     daemon = [
         "unshare", "--mount", "sh", "-c", _START, "sh", "/usr/bin/python3", f"{FIREWALLD}/usr/sbin/firewalld",
         "--nofork", "--nopid", "--system-config", f"{FIREWALLD}/etc/firewalld",
@@ -49,14 +48,16 @@ def running(directory: Path) -> Iterator[Callable[..., str]]:
         done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
         return (done.stdout + done.stderr).strip()
 
-    try:
-        going.append(subprocess.Popen(bus_daemon, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment))
-        assert wait_until(lambda: os.path.exists(bus), timeout=20)
-        going.append(subprocess.Popen(daemon, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment))
-        assert wait_until(lambda: command("--state") == "running", timeout=60), (directory / "log").read_text()
-        yield command
-    finally:
-        for one in reversed(going):
-            one.terminate()
-            one.wait(timeout=30)
-        log.close()
+    with open(directory / "log", "wb") as log:
+        try:
+            going.append(
+                subprocess.Popen(bus_daemon, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+            )
+            assert wait_until(lambda: os.path.exists(bus), timeout=20)
+            going.append(subprocess.Popen(daemon, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment))
+            assert wait_until(lambda: command("--state") == "running", timeout=60), (directory / "log").read_text()
+            yield command
+        finally:
+            for one in reversed(going):
+                one.terminate()
+                one.wait(timeout=30)

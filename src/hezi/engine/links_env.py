@@ -46,7 +46,7 @@ def variables(paths: Paths, database: Database, guest: Guest) -> tuple[tuple[str
 def _own(paths: Paths, connection: Connection, row: ContainerRow, details: Details) -> list[tuple[str, str]]:
     """Return the variables that a container was given, by its image and by its options."""
     image = image_of.config(paths, connection, row)
-    flags = [parse_env.parse_env(str(text), {}) for text in details.request.get("env") or ()]  # type: ignore[attr-defined]  # a list of texts
+    flags = [parse_env.parse_env(text, {}) for text in record.texts(details.request, "env")]
     merged = parse_env.merge_env(image.config.env if image else (), flags, ())
     return [(name, value) for name, (value, _) in merged.items() if name not in _NOT_PASSED]
 

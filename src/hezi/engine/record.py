@@ -235,6 +235,12 @@ def encode(details: Details) -> str:
     return jsondoc.dumps(details._asdict(), escaped=True).decode()
 
 
+def texts(request: Mapping[str, object], name: str) -> tuple[str, ...]:
+    """Return an option of a frozen request that is a list of texts; empty when it is not given."""
+    found = request.get(name)
+    return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
+
+
 def decode(config: str) -> Details:
     """Return what :class:`Record` has kept in a row."""
     found = jsondoc.load_object(config.encode(), limit=_MOST_CONFIG, ours=True)

@@ -7,7 +7,7 @@ from _socket import AF_INET, AF_INET6  # noqa: PLC2701 - the socket module costs
 
 from hezi import errors
 from hezi.linux.netlink import spaces
-from hezi.linux.netlink.route import Route
+from hezi.linux.netlink.route import Route, number
 from hezi.network import ipam, kernel, model, prefixes
 
 TYPE_CHECKING = False
@@ -47,10 +47,10 @@ def ensure(route: Route, network: Network) -> bool:
     info = link.get("linkinfo") if link else None
     if link is None or not isinstance(info, dict) or info.get("kind") != "bridge":
         raise errors.Error(errors.CONFLICT, f"{name} is there and no bridge", hint=f"remove it: ip link delete {name}")
-    index = int(link["index"])  # type: ignore[call-overload]  # a number of the header
+    index = number(link, "index")
     kernel.settle_ipv6(name, wanted=network.ipv6)
     _addresses(route, network, index)
-    if not int(link["flags"]) & 1:  # type: ignore[call-overload]  # a number of the header
+    if not number(link, "flags") & 1:
         route.call(route.link_set(index, up=True))
     return made
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 
 from hezi.linux.netlink import messages
+from hezi.linux.netlink.route import number
 from hezi.network import ipam, kernel
 
 TYPE_CHECKING = False
@@ -56,8 +57,8 @@ def ensure(route: Route, place: Place, *, ipv6: bool) -> int:
 def present(route: Route, place: Place) -> int:
     """Return the number of the end where copies go out; 0 when there is no pair, or it is not complete."""
     link = route.link(names(place)[0])
-    whole = link is not None and int(link["flags"]) & messages.IFF_NOARP  # type: ignore[call-overload]  # of the header
-    return int(link["index"]) if link and whole else 0  # type: ignore[call-overload]  # a number of the header
+    whole = link is not None and number(link, "flags") & messages.IFF_NOARP
+    return number(link, "index") if link and whole else 0
 
 
 def _make(route: Route, outer: str, inner: str) -> None:

@@ -27,6 +27,8 @@ OPTION_PREFIX = "com.docker.network.container_iface_prefix"
 # Whether the host's firewall is asked about published ports: "input" by its INPUT rules, "direct" not, as with docker.
 OPTION_PORTS = "hezi.ports"
 PORTS_INPUT, PORTS_DIRECT = "input", "direct"
+# All addresses of the host: what users publish on, unless they say otherwise.
+ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104 - for the rules of nftables; nothing is bound to it
 _LIMIT = 1 << 20
 
 
@@ -112,7 +114,7 @@ class Network(NamedTuple):
     def host_ip(self) -> str:
         """The address of the host that ports are published on unless said otherwise; "" for all."""
         found = self.options.get(OPTION_HOST_IP, "")
-        return "" if found in {"0.0.0.0", "::"} else found  # noqa: S104 - compared with, not bound to
+        return "" if found in {ANY4, ANY6} else found
 
     def on(self, option: str) -> bool:
         """Tell whether a switch among the options is on, which it is unless somebody says otherwise."""

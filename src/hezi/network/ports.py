@@ -8,13 +8,13 @@ import errno
 from hezi import errors
 from hezi._util.record import NamedTuple
 from hezi.db import networks as rows
+from hezi.network.model import ANY4, ANY6
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from sqlite3 import Connection
 
-ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104 - what users publish on, unless they say otherwise
 _KINDS = {"tcp": (_socket.SOCK_STREAM, 0), "udp": (_socket.SOCK_DGRAM, 0), "sctp": (_socket.SOCK_STREAM, 132)}
 _USUAL_RANGE = (32768, 60999)
 

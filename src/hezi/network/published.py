@@ -10,6 +10,7 @@ from __future__ import annotations
 from hezi._util.record import NamedTuple
 from hezi.linux.netlink import nftables
 from hezi.linux.netlink.nftables import INET, IP, IP6
+from hezi.network.model import ANY4, ANY6
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Forward(NamedTuple):
     @property
     def anywhere(self) -> bool:
         """Whether it is published on all addresses of the host."""
-        return self.host_ip in {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
+        return self.host_ip in {ANY4, ANY6}
 
     def line(self) -> str:
         """Return it as a line of the file that remembers it."""

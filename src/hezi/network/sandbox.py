@@ -22,7 +22,7 @@ from hezi._util.record import NamedTuple
 from hezi.db import networks as rows
 from hezi.linux import mount, pidfd
 from hezi.linux.netlink import spaces
-from hezi.linux.netlink.route import Route
+from hezi.linux.netlink.route import Route, number
 from hezi.network import bridge, catalog, entrance, firewall, ipam, kernel, links, macvlan, model, ports
 from hezi.network.published import Forward
 
@@ -197,8 +197,8 @@ def _families(made: Sequence[tuple[Network, rows.EndpointRow]]) -> dict[int, str
     for network, endpoint in sorted(made, key=lambda pair: -pair[1].priority):
         if network.publishes:
             for family, address, default in (
-                (4, endpoint.ipv4, network.host_ip or ports.ANY4),
-                (6, endpoint.ipv6, "" if network.host_ip else ports.ANY6),
+                (4, endpoint.ipv4, network.host_ip or model.ANY4),
+                (6, endpoint.ipv6, "" if network.host_ip else model.ANY6),
             ):
                 if address:
                     found.setdefault(family, default)
@@ -487,7 +487,7 @@ def _way_out(
     """Have the way to everywhere else lead through an endpoint of a container, or no longer."""
     network = next(other for other, one in made if one == endpoint)
     with spaces.inside(fd), Route() as own:
-        index = int(own.link_of(endpoint.mac)["index"])  # type: ignore[call-overload]  # a number of the header
+        index = number(own.link_of(endpoint.mac), "index")
         try:
             own.call(*bridge.default_routes(own, network, endpoint, index, add=add))
         except OSError as error:

@@ -163,10 +163,9 @@ def network(details: Details) -> str:
 def networks(details: Details) -> tuple[str, ...]:
     """Return what was said of each network that a container is connected to."""
     request = details.request
-    plugged = request.get("plugged")
-    if plugged is None:
-        plugged = [request.get("network") or "bridge", *(request.get("networks") or ())]  # type: ignore[misc]  # a list of texts
-    return tuple(str(text) for text in plugged)  # type: ignore[attr-defined]  # as above
+    if request.get("plugged") is not None:
+        return record.texts(request, "plugged")
+    return (str(request.get("network") or "bridge"), *record.texts(request, "networks"))
 
 
 def name_of(text: str) -> str:

@@ -20,11 +20,20 @@ from hezi.linux.netlink.connection import Netlink, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 _NEW = m.NLM_F_CREATE | m.NLM_F_EXCL
 # A name has 15 bytes at most, and no blanks or slashes (dev_valid_name).
 MAX_NAME = 15
+
+
+def number(link: Mapping[str, object], name: str) -> int:
+    """Return a number of a link's header (struct ifinfomsg): ``index`` or ``flags``."""
+    found = link[name]
+    if not isinstance(found, int):
+        raise TypeError(name)
+    return found
 
 
 class Route:
@@ -76,7 +85,7 @@ class Route:
         found = self.link(name)
         if found is None:
             raise abi.error(errno.ENODEV, "RTM_GETLINK", name)
-        return int(found["index"])  # type: ignore[call-overload, no-any-return]  # a number of the header
+        return number(found, "index")
 
     @staticmethod
     def link_add(
